@@ -1,0 +1,215 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Sizes and types that more than one room of the device uses. Types of the TLP port are laid out
+/// as docs/tlp-port.md says; all others are internal.
+package siov_pkg;
+
+  // ------------------------------------------------------------------------------------------
+  // Maximum sizes. Straps give what software sees, up to these.
+
+  parameter int unsigned MaxAdis       = 1024;  // work queues
+  parameter int unsigned MaxWqEntries  = 4096;  // descriptors queued in the whole device
+  parameter int unsigned MaxGroups     = 4;
+  parameter int unsigned MaxEngines    = 4;
+  parameter int unsigned MaxMsix       = 64;
+  parameter int unsigned MaxIms        = 4096;
+
+  parameter int unsigned AdiW   = $clog2(MaxAdis);
+  parameter int unsigned EntW   = $clog2(MaxWqEntries);
+  parameter int unsigned GrpW   = $clog2(MaxGroups);
+  parameter int unsigned IntW   = $clog2(MaxIms);    // index into the IMS or the MSI-X table
+
+  parameter int unsigned NumJobs  = 64;  // descriptors being worked on
+  parameter int unsigned NumSlots = 64;  // chunks in flight; a read's PCIe tag is its slot
+  parameter int unsigned JobW  = $clog2(NumJobs);
+  parameter int unsigned SlotW = $clog2(NumSlots);
+
+  /// Largest chunk: one read request, one read-buffer slot. 512 bytes = 8 lines of 64.
+  parameter int unsigned ChunkBytes = 512;
+  parameter int unsigned LineW      = $clog2(ChunkBytes / 64);
+
+  // ------------------------------------------------------------------------------------------
+  // TLP port (docs/tlp-port.md)
+
+  typedef logic [3:0][31:0]  hdr_t;    // [n] = header DW n, byte 4n in bits 31:24
+  typedef logic [15:0][31:0] line_t;   // payload DWs, lowest address first, little-endian
+
+  typedef struct packed {
+    logic [12:0] rsvd;
+    logic        prefix_valid;
+    logic        eop;
+    logic        sop;
+    logic [15:0] dw_en;
+    logic [31:0] prefix;
+    hdr_t        hdr;
+    line_t       data;
+  } tlp_beat_t;  // 704 bits
+
+  typedef struct packed {
+    logic [2:0]  rsvd;
+    logic        infinite;
+    logic [11:0] hdr;    // TLPs
+    logic [15:0] data;   // units of 16 bytes
+  } fc_limit_t;
+
+  typedef struct packed {
+    fc_limit_t cpl;
+    fc_limit_t np;
+    fc_limit_t p;
+  } fc_limits_t;  // 96 bits
+
+  typedef struct packed {
+    logic [15:0] rsvd;
+    logic [7:0]  engines;
+    logic [7:0]  groups;
+    logic [15:0] ims_entries;
+    logic [15:0] msix_entries;
+    logic [15:0] wq_entries;
+    logic [15:0] wqs;
+    logic [15:0] device_id;
+    logic [15:0] vendor_id;
+  } strap_t;  // 128 bits
+
+  // ------------------------------------------------------------------------------------------
+  // Identity: who a request works for. Made in one place (adi/), carried everywhere.
+
+  typedef struct packed {
+    logic [AdiW-1:0] adi;
+    logic            priv;
+    logic            pasid_valid;
+    logic [19:0]     pasid;
+  } tenant_t;
+
+  // ------------------------------------------------------------------------------------------
+  // PCIe function state that other rooms need (made by pcie/siov_pcie_cfg)
+
+  typedef struct packed {
+    logic [15:0] rid;            // captured bus, device, function 0
+    logic        bme;            // Bus Master Enable
+    logic        ext_tag;        // tags 0..255, else 0..31
+    logic        relaxed;        // Enable Relaxed Ordering
+    logic        no_snoop;       // Enable No Snoop
+    logic [2:0]  mps;            // payload of a write at most 128 << mps bytes
+    logic [2:0]  mrrs;           // read request at most 128 << mrrs bytes
+    logic        pasid_en;
+    logic        pasid_priv_en;
+    logic        ats_en;
+    logic        pri_en;
+    logic        msix_en;
+    logic        msix_fmask;     // function mask
+    logic        d3hot;
+  } pcie_fn_t;
+
+  // ------------------------------------------------------------------------------------------
+  // Register access to BAR0, one DW at a time (pcie/ -> mgmt/; the firmware's port is the same)
+
+  typedef struct packed {
+    logic        write;
+    logic        fw;             // from the management core: read-only fields may be written
+    logic [17:2] addr;           // DW in BAR0
+    logic [3:0]  be;
+    logic [31:0] wdata;
+  } reg_req_t;
+
+  // ------------------------------------------------------------------------------------------
+  // Work queues (adi/, sched/)
+
+  /// What the device needs to know of a WQ at each submission and each dispatch. Written by
+  /// firmware only (Enable WQ and friends), as one row.
+  typedef struct packed {
+    logic            enabled;    // portal accepts
+    logic            discard;    // dispatch throws descriptors away (abort)
+    logic            dedicated;
+    logic [GrpW-1:0] group;
+    logic [3:0]      priority_;  // 1..15
+    logic [EntW-1:0] base;       // first entry in the descriptor RAM
+    logic [EntW:0]   size;
+  } wq_ctl_t;
+
+  /// The part of WQCFG that goes along with each descriptor (mgmt/ keeps it, dsa.md 3.1)
+  typedef struct packed {
+    logic [63:0] opcfg;          // operations allowed
+    logic [4:0]  max_xfer;       // log2 bytes
+    logic        bof_en;
+    tenant_t     tenant;
+  } wq_attr_t;
+
+  // ------------------------------------------------------------------------------------------
+  // Descriptors on their way to the engine (adi/ -> engine/)
+
+  typedef logic [511:0] desc_t;  // 64 bytes, byte 0 in bits 7:0
+
+  typedef struct packed {
+    desc_t    desc;
+    logic     ims_portal;        // came through an IMS portal page
+    logic     discard;
+    wq_attr_t attr;
+  } work_t;
+
+  // ------------------------------------------------------------------------------------------
+  // Data movement (engine/ <-> dma/)
+
+  typedef enum logic {
+    JobCopy = 1'b0,
+    JobFill = 1'b1
+  } job_op_e;
+
+  /// One descriptor's data movement. `len` is 1 .. 2^31; a job with nothing to move is not sent.
+  typedef struct packed {
+    logic [JobW-1:0] id;
+    tenant_t         tenant;
+    job_op_e         op;
+    logic            strict;     // strict ordering: RO stays 0
+    logic [63:0]     src;        // JobFill: the pattern, low 8 bytes
+    logic [63:0]     pattern_hi; // JobFill: bytes 8..15 of the pattern (= low half if 8-byte)
+    logic [63:0]     dst;
+    logic [31:0]     len;        // bytes
+  } dma_job_t;
+
+  /// A job has ended: every write it caused has entered the posted stream, none will follow.
+  typedef struct packed {
+    logic [JobW-1:0] id;
+    logic            error;      // a read came back UR, CA or poisoned
+    logic [31:0]     done;       // on error: bytes moved from the start without a gap
+  } dma_done_t;
+
+  /// One small aligned write (a completion record: 32 bytes) that goes behind all data writes of
+  /// the jobs reported done before it.
+  typedef struct packed {
+    tenant_t      tenant;
+    logic [63:0]  addr;          // 32-byte aligned
+    logic [255:0] data;
+  } dma_record_t;
+
+  /// An interrupt message: 1 DW, without PASID, behind everything sent to dma/ before it.
+  typedef struct packed {
+    logic [63:0] addr;
+    logic [31:0] data;
+  } dma_msg_t;
+
+  // ------------------------------------------------------------------------------------------
+  // Interrupts (engine/, mgmt/ -> irq/)
+
+  typedef struct packed {
+    logic            ims;        // IMS table, else MSI-X table
+    logic [15:0]     index;
+  } irq_id_t;
+
+  // ------------------------------------------------------------------------------------------
+  // Software errors (engine/, adi/ -> mgmt/), dsa.md 2.15
+
+  typedef struct packed {
+    logic [7:0]      code;
+    logic            desc_valid;
+    logic            wq_valid;
+    logic            rw;         // 1 = write
+    logic            info_valid;
+    logic [31:0]     info;
+    logic [7:0]      operation;
+    tenant_t         tenant;     // adi = WQ index
+    logic [63:0]     addr;
+  } sw_error_t;
+
+endpackage
