@@ -86,7 +86,8 @@ package siov_pkg;
   // PCIe function state that other rooms need (made by pcie/siov_pcie_cfg)
 
   typedef struct packed {
-    logic [15:0] rid;            // captured bus, device, function 0
+    logic [15:0] rid;            // captured bus and device, function 0
+    logic        mse;            // Memory Space Enable
     logic        bme;            // Bus Master Enable
     logic        ext_tag;        // tags 0..255, else 0..31
     logic        relaxed;        // Enable Relaxed Ordering
@@ -103,7 +104,7 @@ package siov_pkg;
   } pcie_fn_t;
 
   // ------------------------------------------------------------------------------------------
-  // Register access to BAR0, one DW at a time (pcie/ -> mgmt/; the firmware's port is the same)
+  // BAR0 registers, one DW at a time (pcie/, management core -> mgmt/ -> irq/)
 
   typedef struct packed {
     logic        write;
@@ -114,38 +115,50 @@ package siov_pkg;
   } reg_req_t;
 
   // ------------------------------------------------------------------------------------------
-  // Work queues (adi/, sched/)
+  // Work queues (pcie/ -> adi/ <-> sched/)
 
-  /// What the device needs to know of a WQ at each submission and each dispatch. Written by
-  /// firmware only (Enable WQ and friends), as one row.
+  typedef logic [511:0] desc_t;  // 64 bytes, byte 0 in bits 7:0
+
+  /// A 64-byte posted write to a portal (DSA 3.4)
   typedef struct packed {
-    logic            enabled;    // portal accepts
+    logic [AdiW-1:0] adi;
+    logic            ims;        // pages 2 and 3
+    logic            limited;    // pages 1 and 3
+    desc_t           desc;
+  } portal_wr_t;
+
+  /// All that the device needs to know of a WQ at submission and dispatch. One RAM row, written
+  /// by firmware only. Everything but `enabled` and `discard` is locked while the WQ is enabled
+  /// (DSA 3.1), so the row taken at Enable WQ stays true.
+  typedef struct packed {
+    logic            enabled;    // the portal accepts
     logic            discard;    // dispatch throws descriptors away (abort)
     logic            dedicated;
+    logic            bof_en;
+    logic            pasid_valid;
+    logic            priv;
+    logic [19:0]     pasid;
+    logic [2:0]      tc_a;
+    logic [2:0]      tc_b;
+    logic [4:0]      max_xfer;   // log2 bytes
+    logic [63:0]     opcfg;      // bit n: operation n allowed
     logic [GrpW-1:0] group;
-    logic [3:0]      priority_;  // 1..15
+    logic [3:0]      prio;       // 1..15
     logic [EntW-1:0] base;       // first entry in the descriptor RAM
     logic [EntW:0]   size;
   } wq_ctl_t;
 
-  /// The part of WQCFG that goes along with each descriptor (mgmt/ keeps it, dsa.md 3.1)
+  /// A descriptor on its way to the engine (adi/ -> engine/)
   typedef struct packed {
-    logic [63:0] opcfg;          // operations allowed
-    logic [4:0]  max_xfer;       // log2 bytes
-    logic        bof_en;
+    desc_t       desc;
     tenant_t     tenant;
-  } wq_attr_t;
-
-  // ------------------------------------------------------------------------------------------
-  // Descriptors on their way to the engine (adi/ -> engine/)
-
-  typedef logic [511:0] desc_t;  // 64 bytes, byte 0 in bits 7:0
-
-  typedef struct packed {
-    desc_t    desc;
-    logic     ims_portal;        // came through an IMS portal page
-    logic     discard;
-    wq_attr_t attr;
+    logic        ims;            // came through an IMS portal
+    logic        discard;
+    logic        bof_en;
+    logic [2:0]  tc_a;
+    logic [2:0]  tc_b;
+    logic [4:0]  max_xfer;
+    logic [63:0] opcfg;
   } work_t;
 
   // ------------------------------------------------------------------------------------------
@@ -156,14 +169,16 @@ package siov_pkg;
     JobFill = 1'b1
   } job_op_e;
 
-  /// One descriptor's data movement. `len` is 1 .. 2^31; a job with nothing to move is not sent.
+  /// One descriptor's data movement; `len` is never 0.
   typedef struct packed {
     logic [JobW-1:0] id;
     tenant_t         tenant;
     job_op_e         op;
     logic            strict;     // strict ordering: RO stays 0
-    logic [63:0]     src;        // JobFill: the pattern, low 8 bytes
-    logic [63:0]     pattern_hi; // JobFill: bytes 8..15 of the pattern (= low half if 8-byte)
+    logic [2:0]      tc_src;
+    logic [2:0]      tc_dst;
+    logic [63:0]     src;        // JobFill: pattern bytes 0..7
+    logic [63:0]     pattern_hi; // JobFill: pattern bytes 8..15 (a copy of 0..7 if it is short)
     logic [63:0]     dst;
     logic [31:0]     len;        // bytes
   } dma_job_t;
@@ -175,15 +190,16 @@ package siov_pkg;
     logic [31:0]     done;       // on error: bytes moved from the start without a gap
   } dma_done_t;
 
-  /// One small aligned write (a completion record: 32 bytes) that goes behind all data writes of
-  /// the jobs reported done before it.
+  /// One completion record: a single 32-byte aligned write.
   typedef struct packed {
-    tenant_t      tenant;
-    logic [63:0]  addr;          // 32-byte aligned
-    logic [255:0] data;
+    logic [JobW-1:0] id;
+    tenant_t         tenant;
+    logic [2:0]      tc;
+    logic [63:0]     addr;
+    logic [255:0]    data;
   } dma_record_t;
 
-  /// An interrupt message: 1 DW, without PASID, behind everything sent to dma/ before it.
+  /// An interrupt message: 1 DW, without PASID.
   typedef struct packed {
     logic [63:0] addr;
     logic [31:0] data;
@@ -193,23 +209,22 @@ package siov_pkg;
   // Interrupts (engine/, mgmt/ -> irq/)
 
   typedef struct packed {
-    logic            ims;        // IMS table, else MSI-X table
-    logic [15:0]     index;
+    logic        ims;            // IMS table, else MSI-X table
+    logic [15:0] index;
   } irq_id_t;
 
   // ------------------------------------------------------------------------------------------
-  // Software errors (engine/, adi/ -> mgmt/), dsa.md 2.15
+  // Software errors (engine/, adi/ -> mgmt/), DSA 2.15
 
   typedef struct packed {
-    logic [7:0]      code;
-    logic            desc_valid;
-    logic            wq_valid;
-    logic            rw;         // 1 = write
-    logic            info_valid;
-    logic [31:0]     info;
-    logic [7:0]      operation;
-    tenant_t         tenant;     // adi = WQ index
-    logic [63:0]     addr;
+    logic [7:0]  code;
+    logic        desc_valid;     // operation, priv and PASID mean something
+    logic        rw;             // 1 = write
+    logic        info_valid;
+    logic [31:0] info;
+    logic [7:0]  operation;
+    tenant_t     tenant;         // adi = WQ index
+    logic [63:0] addr;
   } sw_error_t;
 
 endpackage

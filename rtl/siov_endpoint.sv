@@ -1,0 +1,361 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+/// The S-IOV endpoint: one PCIe function whose work queues are Assignable Device Interfaces.
+/// docs/tlp-port.md describes the port; each room's README describes the room.
+module siov_endpoint import siov_pkg::*; (
+  input  logic       clk_i,
+  input  logic       rst_ni,
+  input  strap_t     strap_i,
+
+  input  logic       rx_valid_i,
+  output logic       rx_ready_o,
+  input  tlp_beat_t  rx_i,
+
+  output logic       tx_valid_o,
+  input  logic       tx_ready_i,
+  output tlp_beat_t  tx_o,
+  input  fc_limits_t tx_fc_i,
+
+  /// High only when nothing is in flight anywhere.
+  output logic       idle_o
+);
+
+  pcie_fn_t                        fn;
+  logic                            flr;
+  logic                            flr_done;
+  logic                            np_pending;
+  logic                            reg_valid;
+  reg_req_t                        reg_req;
+  logic                            reg_rsp_valid;
+  logic [31:0]                     reg_rdata;
+  logic                            portal_valid;
+  logic                            portal_ready;
+  portal_wr_t                      portal;
+  logic                            cpl_valid;
+  tlp_beat_t                       cpl;
+  logic                            np_tx_valid;
+  logic                            np_tx_ready;
+  tlp_beat_t                       np_tx;
+  logic                            p_tx_valid;
+  logic                            p_tx_ready;
+  tlp_beat_t                       p_tx;
+  logic                            pcie_busy;
+  logic                            rst_fn_n;
+  logic                            adi_init;
+  logic                            ctl_we;
+  logic [AdiW-1:0]                 ctl_adi;
+  wq_ctl_t                         ctl;
+  logic                            stat_valid;
+  logic [AdiW-1:0]                 stat_adi;
+  logic                            stat_rsp_valid;
+  logic [EntW:0]                   stat_occupancy;
+  logic [15:0]                     stat_inflight;
+  logic                            wake_valid;
+  logic [AdiW-1:0]                 wake_adi;
+  logic [GrpW-1:0]                 wake_group;
+  logic [3:0]                      wake_prio;
+  logic                            pop_valid;
+  logic                            pop_ready;
+  logic [AdiW-1:0]                 pop_adi;
+  logic                            popped_valid;
+  logic [AdiW-1:0]                 popped_adi;
+  logic                            popped_more;
+  logic [GrpW-1:0]                 popped_group;
+  logic [3:0]                      popped_prio;
+  logic                            work_valid;
+  logic                            work_ready;
+  work_t                           work;
+  logic                            retire_valid;
+  logic [AdiW-1:0]                 retire_adi;
+  logic                            adi_error_valid;
+  logic                            adi_error_ready;
+  sw_error_t                       adi_error;
+  logic [15:0]                     inflight;
+  logic [MaxEngines-1:0]           engine_en;
+  logic [MaxEngines-1:0][GrpW-1:0] engine_group;
+  logic                            sched_busy;
+  logic                            user_int_en;
+  logic                            job_valid;
+  logic                            job_ready;
+  dma_job_t                        job;
+  logic                            done_valid;
+  logic                            done_ready;
+  dma_done_t                       done;
+  logic                            rec_valid;
+  logic                            rec_ready;
+  dma_record_t                     rec;
+  logic                            rec_done;
+  logic                            chk_valid;
+  logic                            chk_ready;
+  irq_id_t                         chk_id;
+  tenant_t                         chk_tenant;
+  logic                            chk_rsp_valid;
+  logic                            chk_ok;
+  logic                            irq_valid;
+  logic                            irq_ready;
+  irq_id_t                         irq_id;
+  logic                            irq_done;
+  logic                            eng_error_valid;
+  logic                            eng_error_ready;
+  sw_error_t                       eng_error;
+  logic                            engine_busy;
+  logic                            quiesce;
+  logic                            msg_valid;
+  logic                            msg_ready;
+  dma_msg_t                        msg;
+  logic                            msg_done;
+  logic                            dma_busy;
+  logic                            irq_clear;
+  logic                            irq_clearing;
+  logic                            irq_reg_valid;
+  reg_req_t                        irq_reg;
+  logic                            irq_reg_rsp_valid;
+  logic [31:0]                     irq_reg_rdata;
+  logic                            evt_valid;
+  logic                            evt_ready;
+  logic                            irq_busy;
+  logic                            mgmt_busy;
+
+  siov_pcie u_pcie (
+    .clk_i           (clk_i),
+    .rst_ni          (rst_ni),
+    .strap_i         (strap_i),
+    .rx_valid_i      (rx_valid_i),
+    .rx_ready_o      (rx_ready_o),
+    .rx_i            (rx_i),
+    .tx_valid_o      (tx_valid_o),
+    .tx_ready_i      (tx_ready_i),
+    .tx_o            (tx_o),
+    .tx_fc_i         (tx_fc_i),
+    .fn_o            (fn),
+    .flr_o           (flr),
+    .flr_done_i      (flr_done),
+    .np_pending_i    (np_pending),
+    .reg_valid_o     (reg_valid),
+    .reg_o           (reg_req),
+    .reg_rsp_valid_i (reg_rsp_valid),
+    .reg_rdata_i     (reg_rdata),
+    .portal_valid_o  (portal_valid),
+    .portal_ready_i  (portal_ready),
+    .portal_o        (portal),
+    .cpl_valid_o     (cpl_valid),
+    .cpl_o           (cpl),
+    .np_tx_valid_i   (np_tx_valid),
+    .np_tx_ready_o   (np_tx_ready),
+    .np_tx_i         (np_tx),
+    .p_tx_valid_i    (p_tx_valid),
+    .p_tx_ready_o    (p_tx_ready),
+    .p_tx_i          (p_tx),
+    .busy_o          (pcie_busy)
+  );
+
+  siov_adi u_adi (
+    .clk_i            (clk_i),
+    .rst_ni           (rst_fn_n),
+    .init_o           (adi_init),
+    .portal_valid_i   (portal_valid),
+    .portal_ready_o   (portal_ready),
+    .portal_i         (portal),
+    .ctl_we_i         (ctl_we),
+    .ctl_adi_i        (ctl_adi),
+    .ctl_i            (ctl),
+    .stat_valid_i     (stat_valid),
+    .stat_adi_i       (stat_adi),
+    .stat_rsp_valid_o (stat_rsp_valid),
+    .stat_occupancy_o (stat_occupancy),
+    .stat_inflight_o  (stat_inflight),
+    .wake_valid_o     (wake_valid),
+    .wake_adi_o       (wake_adi),
+    .wake_group_o     (wake_group),
+    .wake_prio_o      (wake_prio),
+    .pop_valid_i      (pop_valid),
+    .pop_ready_o      (pop_ready),
+    .pop_adi_i        (pop_adi),
+    .popped_valid_o   (popped_valid),
+    .popped_adi_o     (popped_adi),
+    .popped_more_o    (popped_more),
+    .popped_group_o   (popped_group),
+    .popped_prio_o    (popped_prio),
+    .work_valid_o     (work_valid),
+    .work_ready_i     (work_ready),
+    .work_o           (work),
+    .retire_valid_i   (retire_valid),
+    .retire_adi_i     (retire_adi),
+    .error_valid_o    (adi_error_valid),
+    .error_ready_i    (adi_error_ready),
+    .error_o          (adi_error),
+    .inflight_o       (inflight)
+  );
+
+  siov_sched u_sched (
+    .clk_i          (clk_i),
+    .rst_ni         (rst_fn_n),
+    .engine_en_i    (engine_en),
+    .engine_group_i (engine_group),
+    .wake_valid_i   (wake_valid),
+    .wake_adi_i     (wake_adi),
+    .wake_group_i   (wake_group),
+    .wake_prio_i    (wake_prio),
+    .pop_valid_o    (pop_valid),
+    .pop_ready_i    (pop_ready),
+    .pop_adi_o      (pop_adi),
+    .popped_valid_i (popped_valid),
+    .popped_adi_i   (popped_adi),
+    .popped_more_i  (popped_more),
+    .popped_group_i (popped_group),
+    .popped_prio_i  (popped_prio),
+    .busy_o         (sched_busy)
+  );
+
+  siov_engine u_engine (
+    .clk_i           (clk_i),
+    .rst_ni          (rst_fn_n),
+    .fn_i            (fn),
+    .user_int_en_i   (user_int_en),
+    .work_valid_i    (work_valid),
+    .work_ready_o    (work_ready),
+    .work_i          (work),
+    .job_valid_o     (job_valid),
+    .job_ready_i     (job_ready),
+    .job_o           (job),
+    .done_valid_i    (done_valid),
+    .done_ready_o    (done_ready),
+    .done_i          (done),
+    .rec_valid_o     (rec_valid),
+    .rec_ready_i     (rec_ready),
+    .rec_o           (rec),
+    .rec_done_i      (rec_done),
+    .chk_valid_o     (chk_valid),
+    .chk_ready_i     (chk_ready),
+    .chk_id_o        (chk_id),
+    .chk_tenant_o    (chk_tenant),
+    .chk_rsp_valid_i (chk_rsp_valid),
+    .chk_ok_i        (chk_ok),
+    .irq_valid_o     (irq_valid),
+    .irq_ready_i     (irq_ready),
+    .irq_id_o        (irq_id),
+    .irq_done_i      (irq_done),
+    .retire_valid_o  (retire_valid),
+    .retire_adi_o    (retire_adi),
+    .error_valid_o   (eng_error_valid),
+    .error_ready_i   (eng_error_ready),
+    .error_o         (eng_error),
+    .busy_o          (engine_busy)
+  );
+
+  siov_dma u_dma (
+    .clk_i         (clk_i),
+    .rst_ni        (rst_fn_n),
+    .fn_i          (fn),
+    .quiesce_i     (quiesce),
+    .np_pending_o  (np_pending),
+    .job_valid_i   (job_valid),
+    .job_ready_o   (job_ready),
+    .job_i         (job),
+    .done_valid_o  (done_valid),
+    .done_ready_i  (done_ready),
+    .done_o        (done),
+    .rec_valid_i   (rec_valid),
+    .rec_ready_o   (rec_ready),
+    .rec_i         (rec),
+    .rec_done_o    (rec_done),
+    .msg_valid_i   (msg_valid),
+    .msg_ready_o   (msg_ready),
+    .msg_i         (msg),
+    .msg_done_o    (msg_done),
+    .cpl_valid_i   (cpl_valid),
+    .cpl_i         (cpl),
+    .np_tx_valid_o (np_tx_valid),
+    .np_tx_ready_i (np_tx_ready),
+    .np_tx_o       (np_tx),
+    .p_tx_valid_o  (p_tx_valid),
+    .p_tx_ready_i  (p_tx_ready),
+    .p_tx_o        (p_tx),
+    .busy_o        (dma_busy)
+  );
+
+  siov_irq u_irq (
+    .clk_i           (clk_i),
+    .rst_ni          (rst_fn_n),
+    .strap_i         (strap_i),
+    .fn_i            (fn),
+    .clear_i         (irq_clear),
+    .clearing_o      (irq_clearing),
+    .reg_valid_i     (irq_reg_valid),
+    .reg_i           (irq_reg),
+    .reg_rsp_valid_o (irq_reg_rsp_valid),
+    .reg_rdata_o     (irq_reg_rdata),
+    .chk_valid_i     (chk_valid),
+    .chk_ready_o     (chk_ready),
+    .chk_id_i        (chk_id),
+    .chk_tenant_i    (chk_tenant),
+    .chk_rsp_valid_o (chk_rsp_valid),
+    .chk_ok_o        (chk_ok),
+    .irq_valid_i     (irq_valid),
+    .irq_ready_o     (irq_ready),
+    .irq_id_i        (irq_id),
+    .irq_done_o      (irq_done),
+    .evt_valid_i     (evt_valid),
+    .evt_ready_o     (evt_ready),
+    .msg_valid_o     (msg_valid),
+    .msg_ready_i     (msg_ready),
+    .msg_o           (msg),
+    .msg_done_i      (msg_done),
+    .busy_o          (irq_busy)
+  );
+
+  siov_mgmt u_mgmt (
+    .clk_i               (clk_i),
+    .rst_ni              (rst_fn_n),
+    .strap_i             (strap_i),
+    .fn_i                (fn),
+    .reg_valid_i         (reg_valid),
+    .reg_i               (reg_req),
+    .reg_rsp_valid_o     (reg_rsp_valid),
+    .reg_rdata_o         (reg_rdata),
+    .irq_reg_valid_o     (irq_reg_valid),
+    .irq_reg_o           (irq_reg),
+    .irq_reg_rsp_valid_i (irq_reg_rsp_valid),
+    .irq_reg_rdata_i     (irq_reg_rdata),
+    .irq_clear_o         (irq_clear),
+    .irq_clearing_i      (irq_clearing),
+    .evt_valid_o         (evt_valid),
+    .evt_ready_i         (evt_ready),
+    .ctl_we_o            (ctl_we),
+    .ctl_adi_o           (ctl_adi),
+    .ctl_o               (ctl),
+    .stat_valid_o        (stat_valid),
+    .stat_adi_o          (stat_adi),
+    .stat_rsp_valid_i    (stat_rsp_valid),
+    .stat_occupancy_i    (stat_occupancy),
+    .stat_inflight_i     (stat_inflight),
+    .inflight_i          (inflight),
+    .adi_init_i          (adi_init),
+    .engine_en_o         (engine_en),
+    .engine_group_o      (engine_group),
+    .user_int_en_o       (user_int_en),
+    .adi_error_valid_i   (adi_error_valid),
+    .adi_error_ready_o   (adi_error_ready),
+    .adi_error_i         (adi_error),
+    .eng_error_valid_i   (eng_error_valid),
+    .eng_error_ready_o   (eng_error_ready),
+    .eng_error_i         (eng_error),
+    .busy_o              (mgmt_busy)
+  );
+
+  siov_reset u_reset (
+    .clk_i        (clk_i),
+    .rst_ni       (rst_ni),
+    .flr_i        (flr),
+    .flr_done_o   (flr_done),
+    .quiesce_o    (quiesce),
+    .np_pending_i (np_pending),
+    .rst_fn_no    (rst_fn_n)
+  );
+
+  assign idle_o = !(pcie_busy || sched_busy || engine_busy || dma_busy || irq_busy || mgmt_busy ||
+                    adi_init || inflight != '0);
+
+endmodule
