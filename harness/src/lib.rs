@@ -1,1 +1,15 @@
-//! See README.md.
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! The host side of an S-IOV endpoint: everything above the device's TLP port.
+
+#![forbid(unsafe_code)]
+
+pub mod endpoint;
+pub mod iommu;
+pub mod mem;
+pub mod pcie;
+pub mod trace;
+
+pub use endpoint::{Cycle, Endpoint};

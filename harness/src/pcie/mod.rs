@@ -1,0 +1,24 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! The PCIe side of the host: TLPs, their bits, and the root complex that plays everything above
+//! the device's link.
+
+mod access;
+pub mod codec;
+mod enumerate;
+mod host;
+mod ids;
+mod knobs;
+mod listener;
+mod msi;
+pub mod tlp;
+
+pub use access::{Access, AccessError};
+pub use enumerate::{Bar, Capability, DeviceInfo, EnumerateError, ExtendedCapability};
+pub use host::{Host, RunError};
+pub use ids::{Bdf, Pasid, Tag};
+pub use knobs::Knobs;
+pub use listener::{Direction, TlpListener};
+pub use msi::{Msi, MsiCount, MsiVector};
