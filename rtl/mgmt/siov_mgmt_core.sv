@@ -38,6 +38,7 @@ module siov_mgmt_core #(
   logic [31:2] addr;
   logic [3:0]  be;
   logic [31:0] wdata, rdata;
+  logic        unused_retire;
 
   siov_rv32 u_core (
     .clk_i       (clk_i),
@@ -45,7 +46,7 @@ module siov_mgmt_core #(
     .boot_addr_i ('0),
     .irq_i       (irq_i),
     .sleep_o     (sleep_o),
-    .retire_o    (),
+    .retire_o    (unused_retire),
     .mem_req_o   (req),
     .mem_fetch_o (fetch),
     .mem_write_o (write),

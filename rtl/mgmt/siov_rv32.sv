@@ -158,7 +158,8 @@ module siov_rv32
 
   logic        trap, mret, csr_access, csr_illegal, irq_pending, irq_take;
   cause_e      cause;
-  logic [31:0] tval, csr_rdata, mtvec, mepc;
+  logic [31:0] tval, csr_rdata;
+  logic [31:2] mtvec, mepc;
 
   assign csr_access = dec.insn == InsnCsr && state_q == StExec;
 
@@ -170,13 +171,13 @@ module siov_rv32
     .irq_i         (irq_i),
     .access_i      (csr_access),
     .commit_i      (csr_access && retire_o),
-    .instr_i       (ir_q),
+    .instr_i       (ir_q[31:12]),
     .rs1_i         (rs1),
     .rdata_o       (csr_rdata),
     .illegal_o     (csr_illegal),
     .trap_i        (trap),
     .cause_i       (cause),
-    .epc_i         ({pc_q, 2'b0}),
+    .epc_i         (pc_q),
     .tval_i        (tval),
     .mret_i        (mret),
     .mtvec_o       (mtvec),
@@ -295,7 +296,7 @@ module siov_rv32
           end
           InsnMret: begin
             mret = 1'b1;
-            pc_d = mepc[31:2];
+            pc_d = mepc;
           end
           InsnWfi: begin
             if (!irq_pending) begin
@@ -355,7 +356,7 @@ module siov_rv32
       fetch    = 1'b1;
       retire_o = 1'b0;
       rd_we    = 1'b0;
-      pc_d     = mtvec[31:2];
+      pc_d     = mtvec;
     end
     if (fetch) state_d = StFetch;
   end

@@ -21,19 +21,19 @@ module siov_rv32_csr
 
   input  logic        access_i,      ///< a CSR instruction is being executed
   input  logic        commit_i,      ///< it does not trap
-  input  logic [31:0] instr_i,
+  input  logic [31:12] instr_i,
   input  logic [31:0] rs1_i,
   output logic [31:0] rdata_o,
   output logic        illegal_o,     ///< no such CSR, or a write to a read-only one
 
   input  logic        trap_i,        ///< enter the trap handler
   input  cause_e      cause_i,
-  input  logic [31:0] epc_i,
+  input  logic [31:2] epc_i,
   input  logic [31:0] tval_i,
   input  logic        mret_i,
 
-  output logic [31:0] mtvec_o,
-  output logic [31:0] mepc_o,
+  output logic [31:2] mtvec_o,
+  output logic [31:2] mepc_o,
   output logic        irq_pending_o, ///< an interrupt pends and is enabled in mie: ends WFI
   output logic        irq_take_o     ///< ... and mstatus.MIE lets it trap
 );
@@ -43,8 +43,8 @@ module siov_rv32_csr
   logic [31:0] mscratch_q, mcause_q, mtval_q;
   logic [63:0] mcycle_q, minstret_q;
 
-  assign mtvec_o       = {mtvec_q, 2'b0};
-  assign mepc_o        = {mepc_q, 2'b0};
+  assign mtvec_o       = mtvec_q;
+  assign mepc_o        = mepc_q;
   assign irq_pending_o = irq_i && meie_q;
   assign irq_take_o    = irq_pending_o && mie_q;
 
@@ -67,9 +67,9 @@ module siov_rv32_csr
         CsrMisa:                  rdata_o = MisaRv32im;
         CsrMie:                   rdata_o = {20'h0, meie_q, 11'h0};
         CsrMip:                   rdata_o = {20'h0, irq_i, 11'h0};
-        CsrMtvec:                 rdata_o = mtvec_o;
+        CsrMtvec:                 rdata_o = {mtvec_q, 2'b0};
         CsrMscratch:              rdata_o = mscratch_q;
-        CsrMepc:                  rdata_o = mepc_o;
+        CsrMepc:                  rdata_o = {mepc_q, 2'b0};
         CsrMcause:                rdata_o = mcause_q;
         CsrMtval:                 rdata_o = mtval_q;
         CsrMcycle, CsrCycle:      rdata_o = mcycle_q[31:0];
@@ -122,7 +122,7 @@ module siov_rv32_csr
       if (trap_i) begin
         mie_q    <= 1'b0;
         mpie_q   <= mie_q;
-        mepc_q   <= epc_i[31:2];
+        mepc_q   <= epc_i;
         mcause_q <= cause_i;
         mtval_q  <= tval_i;
       end else if (mret_i) begin
