@@ -6,10 +6,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod dsa;
 pub mod endpoint;
+pub mod guest;
 pub mod iommu;
 pub mod mem;
 pub mod pcie;
+pub mod scenario;
 pub mod trace;
 
 pub use endpoint::{Cycle, Endpoint};
