@@ -4,7 +4,10 @@
 
 /// Registers and management: BAR0, the command mailbox, and the RV32 core whose firmware carries
 /// commands out.
-module siov_mgmt import siov_pkg::*; (
+module siov_mgmt
+  import siov_pkg::*;
+  import siov_regs_pkg::*;
+(
   input  logic            clk_i,
   input  logic            rst_ni,
   input  strap_t          strap_i,
@@ -57,6 +60,184 @@ module siov_mgmt import siov_pkg::*; (
   output logic            busy_o
 );
 
-  // STUB: body follows
+  // ------------------------------------------------------------------------------------------
+  // The core and what it reaches
+
+  localparam logic [3:0] SpaceBar0 = 4'h1;
+  localparam logic [3:0] SpaceCtl  = 4'h2;
+
+  logic        irq, sleep;
+  logic        per_req, per_write, per_ack, to_bar0, to_ctl;
+  logic [31:0] per_addr, per_wdata, per_rdata;
+  logic [3:0]  per_be;
+  logic [1:0]  unused_addr;  // 0: the core aligns
+
+  siov_mgmt_core u_core (
+    .clk_i          (clk_i),
+    .rst_ni         (rst_ni),
+    .irq_i          (irq),
+    .sleep_o        (sleep),
+    .periph_req_o   (per_req),
+    .periph_write_o (per_write),
+    .periph_addr_o  (per_addr),
+    .periph_be_o    (per_be),
+    .periph_wdata_o (per_wdata),
+    .periph_ack_i   (per_ack),
+    .periph_rdata_i (per_rdata),
+    .periph_err_i   (!to_bar0 && !to_ctl)
+  );
+
+  assign unused_addr = per_addr[1:0];
+
+  assign to_bar0 = per_addr[31:28] == SpaceBar0 && per_addr[27:18] == '0;
+  assign to_ctl  = per_addr[31:28] == SpaceCtl && per_addr[27:8] == '0;
+
+  reg_req_t    core_req;
+  logic        core_rsp_valid, ctl_ack;
+  logic [31:0] mmio_rdata, ctl_rdata;
+
+  assign core_req = '{write: per_write, fw: 1'b1, addr: per_addr[17:2], be: per_be,
+                      wdata: per_wdata};
+
+  always_comb begin
+    per_ack   = per_req;  // access fault
+    per_rdata = mmio_rdata;
+    if (to_bar0) begin
+      per_ack = core_rsp_valid;
+    end else if (to_ctl) begin
+      per_ack   = ctl_ack;
+      per_rdata = ctl_rdata;
+    end
+  end
+
+  // ------------------------------------------------------------------------------------------
+  // BAR0
+
+  logic        init, quiet, mmio_busy;
+  logic        fixed_valid, fixed_rsp_valid, table_valid, table_rsp_valid;
+  logic [31:0] fixed_rdata, table_rdata;
+  reg_req_t    req;
+  logic        clear, table_clearing, disabled;
+
+  assign init = adi_init_i || table_clearing || irq_clearing_i;
+
+  siov_mmio u_mmio (
+    .clk_i             (clk_i),
+    .rst_ni            (rst_ni),
+    .hold_i            (init || quiet),
+    .host_valid_i      (reg_valid_i),
+    .host_i            (reg_i),
+    .host_rsp_valid_o  (reg_rsp_valid_o),
+    .core_valid_i      (per_req && to_bar0),
+    .core_i            (core_req),
+    .core_rsp_valid_o  (core_rsp_valid),
+    .rdata_o           (mmio_rdata),
+    .req_o             (req),
+    .fixed_valid_o     (fixed_valid),
+    .fixed_rsp_valid_i (fixed_rsp_valid),
+    .fixed_rdata_i     (fixed_rdata),
+    .table_valid_o     (table_valid),
+    .table_rsp_valid_i (table_rsp_valid),
+    .table_rdata_i     (table_rdata),
+    .irq_valid_o       (irq_reg_valid_o),
+    .irq_rsp_valid_i   (irq_reg_rsp_valid_i),
+    .irq_rdata_i       (irq_reg_rdata_i),
+    .busy_o            (mmio_busy)
+  );
+
+  assign reg_rdata_o = mmio_rdata;
+  assign irq_reg_o   = req;
+  assign irq_clear_o = clear;
+
+  logic        cmd_active, done_valid, halt, halt_ack;
+  cmd_t        cmd;
+  logic [7:0]  done_error;
+  logic [15:0] done_result;
+
+  // Errors are always taken: siov_swerror drops what it cannot keep.
+  assign adi_error_ready_o = 1'b1;
+  assign eng_error_ready_o = 1'b1;
+
+  siov_regs u_regs (
+    .clk_i             (clk_i),
+    .rst_ni            (rst_ni),
+    .strap_i           (strap_i),
+    .fn_i              (fn_i),
+    .valid_i           (fixed_valid),
+    .req_i             (req),
+    .rsp_valid_o       (fixed_rsp_valid),
+    .rdata_o           (fixed_rdata),
+    .clear_i           (clear),
+    .cmd_active_o      (cmd_active),
+    .cmd_o             (cmd),
+    .done_valid_i      (done_valid),
+    .done_error_i      (done_error),
+    .done_result_i     (done_result),
+    .halt_o            (halt),
+    .halt_ack_i        (halt_ack),
+    .adi_error_valid_i (adi_error_valid_i),
+    .adi_error_i       (adi_error_i),
+    .eng_error_valid_i (eng_error_valid_i),
+    .eng_error_i       (eng_error_i),
+    .evt_valid_o       (evt_valid_o),
+    .evt_ready_i       (evt_ready_i),
+    .disabled_o        (disabled),
+    .user_int_en_o     (user_int_en_o)
+  );
+
+  siov_cfg_tables u_tables (
+    .clk_i       (clk_i),
+    .rst_ni      (rst_ni),
+    .strap_i     (strap_i),
+    .valid_i     (table_valid),
+    .req_i       (req),
+    .rsp_valid_o (table_rsp_valid),
+    .rdata_o     (table_rdata),
+    .disabled_i  (disabled),
+    .clear_i     (clear),
+    .clearing_o  (table_clearing)
+  );
+
+  // ------------------------------------------------------------------------------------------
+  // Control block
+
+  siov_ctl u_ctl (
+    .clk_i            (clk_i),
+    .rst_ni           (rst_ni),
+    .strap_i          (strap_i),
+    .fn_i             (fn_i),
+    .hold_i           (adi_init_i),
+    .req_i            (per_req && to_ctl),
+    .write_i          (per_write),
+    .addr_i           (per_addr[7:2]),
+    .wdata_i          (per_wdata),
+    .ack_o            (ctl_ack),
+    .rdata_o          (ctl_rdata),
+    .irq_o            (irq),
+    .cmd_active_i     (cmd_active),
+    .cmd_i            (cmd),
+    .done_valid_o     (done_valid),
+    .done_error_o     (done_error),
+    .done_result_o    (done_result),
+    .halt_i           (halt),
+    .halt_ack_o       (halt_ack),
+    .quiet_o          (quiet),
+    .mmio_busy_i      (mmio_busy),
+    .clear_o          (clear),
+    .clearing_i       (table_clearing || irq_clearing_i),
+    .ctl_we_o         (ctl_we_o),
+    .ctl_adi_o        (ctl_adi_o),
+    .ctl_o            (ctl_o),
+    .stat_valid_o     (stat_valid_o),
+    .stat_adi_o       (stat_adi_o),
+    .stat_rsp_valid_i (stat_rsp_valid_i),
+    .stat_occupancy_i (stat_occupancy_i),
+    .stat_inflight_i  (stat_inflight_i),
+    .inflight_i       (inflight_i),
+    .engine_en_o      (engine_en_o),
+    .engine_group_o   (engine_group_o)
+  );
+
+  assign busy_o = !sleep || irq || init || mmio_busy || reg_valid_i || evt_valid_o;
 
 endmodule

@@ -130,7 +130,7 @@ def sv(top: AddrmapNode) -> list[str]:
     lines = comment(header()) + [
         "",
         f"/// {top.get_property('name')}. Offsets are in bytes: from its start, in a table from",
-        "/// the start of the entry. A register's `_t` is its layout, `Reset` its value after reset;",
+        "/// the start of the entry. A register's `_t` is its layout, `Reset` the value after reset;",
         "/// software writes the bits of `RwMask` and clears those of `W1cMask` by writing 1.",
         f"package {top.inst_name}_regs_pkg;",
     ]
