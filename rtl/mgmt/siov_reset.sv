@@ -10,7 +10,9 @@ module siov_reset #(
 ) (
   input  logic clk_i,
   input  logic rst_ni,
+  /// Level; must fall with or after `flr_done_o`.
   input  logic flr_i,
+  /// Pulse: the reset is over.
   output logic flr_done_o,
   output logic quiesce_o,
   input  logic np_pending_i,
@@ -18,6 +20,44 @@ module siov_reset #(
   output logic rst_fn_no
 );
 
-  // STUB: body follows
+  localparam int unsigned CountW = $clog2(FlrCycles + 1);
+
+  typedef enum logic [2:0] {
+    StRun,
+    StQuiesce,
+    StReset0,
+    StReset1,
+    StDone
+  } state_e;
+
+  state_e            state_q;
+  logic [CountW-1:0] wait_q;
+
+  assign quiesce_o  = state_q != StRun;
+  assign rst_fn_no  = rst_ni && !(state_q inside {StReset0, StReset1});
+  assign flr_done_o = state_q == StDone;
+
+  // `wait_q` starts one clock before `np_pending_i` is looked at: in the first clock of quiesce a
+  // read may still start.
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      state_q <= StRun;
+      wait_q  <= '0;
+    end else begin
+      unique case (state_q)
+        StRun: begin
+          wait_q <= '0;
+          if (flr_i) state_q <= StQuiesce;
+        end
+        StQuiesce: begin
+          wait_q <= wait_q + 1'b1;
+          if ((wait_q != '0 && !np_pending_i) || wait_q == CountW'(FlrCycles)) state_q <= StReset0;
+        end
+        StReset0: state_q <= StReset1;
+        StReset1: state_q <= StDone;
+        default:  state_q <= StRun;
+      endcase
+    end
+  end
 
 endmodule

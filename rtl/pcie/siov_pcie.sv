@@ -11,7 +11,7 @@
 /// a class without credits never blocks another; a completion never passes a posted TLP that was
 /// accepted before it. `*_tx_ready_o` high with valid means the beat has entered the ordered output
 /// stream.
-module siov_pcie import siov_pkg::*; (
+module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   input  logic       clk_i,
   input  logic       rst_ni,
   input  strap_t     strap_i,
@@ -60,6 +60,201 @@ module siov_pcie import siov_pkg::*; (
   output logic       busy_o
 );
 
-  // STUB: body follows
+  strap_t       strap_q;
+  logic [63:18] bar0;
+  logic [63:16] bar2;
+  logic [23:16] bar2_mask;
+  rx_err_t      err;
+  hdr_t         err_hdr;
+  logic         rx_busy;
+
+  // Straps are sampled while reset is low.
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) strap_q <= strap_i;
+  end
+
+  // ------------------------------------------------------------------------------------------
+  // Receive
+
+  logic       portal_rx_valid, portal_rx_ready, portal_busy;
+  portal_wr_t portal_rx;
+  logic       line_rx_valid, line_rx_ready, line_drop;
+  line_t      line_rx;
+  logic       target_rx_valid, target_rx_ready;
+  target_t    target_rx;
+  logic       write_done;
+
+  siov_pcie_rx u_rx (
+    .clk_i          (clk_i),
+    .rst_ni         (rst_ni),
+    .strap_i        (strap_q),
+    .fn_i           (fn_o),
+    .bar0_i         (bar0),
+    .bar2_i         (bar2),
+    .bar2_mask_i    (bar2_mask),
+    .rx_valid_i     (rx_valid_i),
+    .rx_ready_o     (rx_ready_o),
+    .rx_i           (rx_i),
+    .cpl_valid_o    (cpl_valid_o),
+    .cpl_o          (cpl_o),
+    .portal_valid_o (portal_rx_valid),
+    .portal_ready_i (portal_rx_ready),
+    .portal_o       (portal_rx),
+    .line_valid_o   (line_rx_valid),
+    .line_ready_i   (line_rx_ready),
+    .line_o         (line_rx),
+    .line_drop_o    (line_drop),
+    .target_valid_o (target_rx_valid),
+    .target_ready_i (target_rx_ready),
+    .target_o       (target_rx),
+    .err_o          (err),
+    .err_hdr_o      (err_hdr),
+    .busy_o         (rx_busy)
+  );
+
+  siov_pcie_portal u_portal (
+    .clk_i        (clk_i),
+    .rst_ni       (rst_ni),
+    .flush_i      (flr_o),
+    .valid_i      (portal_rx_valid),
+    .ready_o      (portal_rx_ready),
+    .portal_i     (portal_rx),
+    .write_rx_i   (target_rx_valid && target_rx.op == OpRegWr),
+    .write_done_i (write_done),
+    .valid_o      (portal_valid_o),
+    .ready_i      (portal_ready_i),
+    .portal_o     (portal_o),
+    .busy_o       (portal_busy)
+  );
+
+  // ------------------------------------------------------------------------------------------
+  // Target queue: requests, and apart from them the payload of writes. There is room for the
+  // largest write (512 bytes, 8 lines) behind another one.
+
+  logic    target_valid, target_ready;
+  target_t target;
+  line_t   line;
+  logic    line_valid, line_ready;
+
+  siov_fifo #(
+    .data_t (target_t),
+    .Depth  (8)
+  ) u_target (
+    .clk_i   (clk_i),
+    .rst_ni  (rst_ni),
+    .valid_i (target_rx_valid),
+    .ready_o (target_rx_ready),
+    .data_i  (target_rx),
+    .valid_o (target_valid),
+    .ready_i (target_ready),
+    .data_o  (target),
+    .count_o ()
+  );
+
+  siov_commit_fifo #(
+    .data_t (line_t),
+    .Depth  (16)
+  ) u_line (
+    .clk_i    (clk_i),
+    .rst_ni   (rst_ni),
+    .valid_i  (line_rx_valid),
+    .ready_o  (line_rx_ready),
+    .data_i   (line_rx),
+    .commit_i (target_rx_valid),
+    .drop_i   (line_drop),
+    .valid_o  (line_valid),
+    .ready_i  (line_ready),
+    .data_o   (line)
+  );
+
+  // ------------------------------------------------------------------------------------------
+  // Completer and config space
+
+  logic        cfg_valid, cfg_flr;
+  cfg_req_t    cfg;
+  logic [31:0] cfg_rdata;
+  logic        cpl_tx_valid, cpl_tx_ready;
+  tlp_beat_t   cpl_tx;
+  logic        completer_busy;
+
+  siov_pcie_completer u_completer (
+    .clk_i           (clk_i),
+    .rst_ni          (rst_ni),
+    .rid_i           (fn_o.rid),
+    .target_valid_i  (target_valid),
+    .target_ready_o  (target_ready),
+    .target_i        (target),
+    .line_i          (line),
+    .line_ready_o    (line_ready),
+    .reg_valid_o     (reg_valid_o),
+    .reg_o           (reg_o),
+    .reg_rsp_valid_i (reg_rsp_valid_i),
+    .reg_rdata_i     (reg_rdata_i),
+    .cfg_valid_o     (cfg_valid),
+    .cfg_o           (cfg),
+    .cfg_rdata_i     (cfg_rdata),
+    .cfg_flr_i       (cfg_flr),
+    .flr_o           (flr_o),
+    .flr_done_i      (flr_done_i),
+    .tx_valid_o      (cpl_tx_valid),
+    .tx_ready_i      (cpl_tx_ready),
+    .tx_o            (cpl_tx),
+    .write_done_o    (write_done),
+    .busy_o          (completer_busy)
+  );
+
+  siov_pcie_cfg u_cfg (
+    .clk_i        (clk_i),
+    .rst_ni       (rst_ni),
+    .strap_i      (strap_q),
+    .flr_i        (flr_o),
+    .np_pending_i (np_pending_i),
+    .cfg_valid_i  (cfg_valid),
+    .cfg_i        (cfg),
+    .cfg_rdata_o  (cfg_rdata),
+    .cfg_flr_o    (cfg_flr),
+    .err_i        (err),
+    .err_hdr_i    (err_hdr),
+    .fn_o         (fn_o),
+    .bar0_o       (bar0),
+    .bar2_o       (bar2),
+    .bar2_mask_o  (bar2_mask)
+  );
+
+  // ------------------------------------------------------------------------------------------
+  // Transmit
+
+  logic tx_busy;
+
+  siov_pcie_tx u_tx (
+    .clk_i       (clk_i),
+    .rst_ni      (rst_ni),
+    .fc_i        (tx_fc_i),
+    .p_valid_i   (p_tx_valid_i),
+    .p_ready_o   (p_tx_ready_o),
+    .p_i         (p_tx_i),
+    .np_valid_i  (np_tx_valid_i),
+    .np_ready_o  (np_tx_ready_o),
+    .np_i        (np_tx_i),
+    .cpl_valid_i (cpl_tx_valid),
+    .cpl_ready_o (cpl_tx_ready),
+    .cpl_i       (cpl_tx),
+    .tx_valid_o  (tx_valid_o),
+    .tx_ready_i  (tx_ready_i),
+    .tx_o        (tx_o),
+    .busy_o      (tx_busy)
+  );
+
+  assign busy_o = rx_busy || portal_busy || completer_busy || tx_busy;
+
+  // ------------------------------------------------------------------------------------------
+
+  LineBeforeWrite_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
+      line_ready |-> line_valid)
+    else $error("target queue: a write was performed without its payload");
+
+  QuietDuringFlr_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
+      flr_o |-> !reg_valid_o)
+    else $error("a BAR0 access during FLR");
 
 endmodule

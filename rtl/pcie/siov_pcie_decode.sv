@@ -1,0 +1,161 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Decides from its header where a received TLP goes. Combinational.
+///
+/// Whether the payload agrees with Length is not seen here but beat by beat in siov_pcie_rx.
+module siov_pcie_decode import siov_pkg::*, siov_pcie_pkg::*; (
+  input  strap_t       strap_i,
+  input  pcie_fn_t     fn_i,
+  input  logic [63:18] bar0_i,
+  input  logic [63:16] bar2_i,
+  /// Address bits above BAR2's size, of those that can differ between sizes.
+  input  logic [23:16] bar2_mask_i,
+
+  /// The outputs mean something (and are worked out) only while this is high.
+  input  logic         valid_i,
+  input  hdr_t         hdr_i,
+  input  logic         prefix_valid_i,
+  input  logic [31:24] prefix_type_i,
+
+  output rx_dest_e     dest_o,
+  output target_op_e   op_o,
+  output rx_err_t      err_o
+);
+
+  localparam logic [7:0] PasidPrefix = 8'h91;
+  localparam logic [5:0] DummyPortal = 6'h0f;  // page of BAR0 (DSA 9.1)
+
+  // Messages without meaning for a function without link, slot or locks (PCIe 2.2.8).
+  localparam logic [7:0] MsgUnlock       = 8'h00;
+  localparam logic [7:0] MsgPmeTurnOff   = 8'h19;
+  localparam logic [7:0] MsgSlotPower    = 8'h50;
+  localparam logic [7:0] MsgVendorType1  = 8'h7f;
+
+  /// PCIe 2.2.5: holes only in a single DW or an aligned QW, no empty first or last DW in the rest.
+  function automatic logic be_legal(logic [10:0] len, logic addr2, logic [3:0] first,
+                                    logic [3:0] last);
+    if (len == 11'd1) return last == '0;
+    if (len == 11'd2 && !addr2) return first != '0 && last != '0;
+    return (first inside {4'b1111, 4'b1110, 4'b1100, 4'b1000}) &&
+           (last inside {4'b1111, 4'b0111, 4'b0011, 4'b0001});
+  endfunction
+
+  logic [10:0] len;
+  logic [63:2] addr;
+  logic        data, dw4;
+  logic        is_mem, is_lock, is_dmwr, is_atomic, is_io, is_cfg0, is_cfg1, is_msg, is_cpl,
+               is_cpl_lk;
+  logic        malformed, bar0_hit, bar2_hit, portal_hit, line_access, mem_ok;
+
+  always_comb begin
+    dest_o = DestNone;
+    op_o   = OpUr;
+    err_o  = '0;
+    {len, addr, data, dw4} = '0;
+    {is_mem, is_lock, is_dmwr, is_atomic, is_io, is_cfg0, is_cfg1, is_msg, is_cpl, is_cpl_lk} = '0;
+    {malformed, bar0_hit, bar2_hit, portal_hit, line_access, mem_ok} = '0;
+
+    if (valid_i) begin
+      len  = hdr_len(hdr_i);
+      addr = hdr_addr(hdr_i);
+      data = hdr_has_data(hdr_i);
+      dw4  = hdr_4dw(hdr_i);
+
+      if (!hdr_i[0][31]) begin
+        unique case (hdr_type(hdr_i)) inside
+          TypeMem:                          is_mem    = 1'b1;
+          TypeMemLk:                        is_lock   = !data;
+          TypeIo:                           is_io     = !dw4;
+          TypeCfg0:                         is_cfg0   = !dw4;
+          TypeCfg1:                         is_cfg1   = !dw4;
+          TypeCpl:                          is_cpl    = !dw4;
+          TypeCplLk:                        is_cpl_lk = !dw4;
+          TypeFetchAdd, TypeSwap, TypeCas:  is_atomic = data;
+          TypeDmwr:                         is_dmwr   = data;
+          [5'b1_0000:5'b1_0111]:            is_msg    = dw4;
+          default: ;
+        endcase
+      end
+
+      // Malformed
+      if (!(is_mem || is_lock || is_dmwr || is_atomic || is_io || is_cfg0 || is_cfg1 || is_msg ||
+            is_cpl || is_cpl_lk)) begin
+        malformed = 1'b1;
+      end
+      if (is_mem || is_lock || is_dmwr) begin
+        malformed |= !be_legal(len, addr[2], hdr_first_be(hdr_i), hdr_last_be(hdr_i));
+        malformed |= 12'(addr[11:2]) + 12'(len) > 12'd1024;  // crosses 4 KiB
+      end
+      if (is_io || is_cfg0 || is_cfg1) begin
+        malformed |= len != 11'd1 || hdr_last_be(hdr_i) != '0;
+        malformed |= hdr_i[0][22:20] != '0;                  // TC
+      end
+      if (data) malformed |= 14'(len) > (14'd32 << fn_i.mps);
+      if (prefix_valid_i) begin
+        malformed |= prefix_type_i != PasidPrefix;
+        malformed |= !(is_mem || is_lock || is_dmwr || is_atomic || is_msg);
+      end
+
+      // Address. Only untranslated requests without PASID are for us.
+      mem_ok      = fn_i.mse && !fn_i.d3hot && !prefix_valid_i && hdr_i[0][11:10] == 2'b00;
+      bar0_hit    = mem_ok && addr[63:18] == bar0_i;
+      bar2_hit    = mem_ok && addr[63:24] == bar2_i[63:24] &&
+                    ((addr[23:16] ^ bar2_i[23:16]) & bar2_mask_i) == '0;
+      portal_hit  = bar2_hit || (bar0_hit && addr[17:12] == DummyPortal);
+      line_access = len == 11'd16 && addr[5:2] == '0 && hdr_first_be(hdr_i) == '1 &&
+                    hdr_last_be(hdr_i) == '1;
+
+      if (malformed) begin
+        err_o.malformed = 1'b1;
+      end else if (is_cpl && hdr_i[2][31:16] == fn_i.rid) begin
+        dest_o             = DestCpl;
+        err_o.cpl_poisoned = hdr_poisoned(hdr_i);
+        err_o.cpl_ur       = hdr_i[1][15:13] == CplUnsupported;
+        err_o.cpl_ca       = hdr_i[1][15:13] == CplAbort;
+      end else if (is_cpl || is_cpl_lk) begin
+        err_o.unexpected = 1'b1;
+      end else if (is_msg) begin
+        err_o.unsupported = !(hdr_i[1][7:0] inside {MsgUnlock, MsgPmeTurnOff, MsgSlotPower,
+                                                    MsgVendorType1});
+      end else if (is_mem && data) begin
+        if (hdr_poisoned(hdr_i)) begin
+          err_o.poisoned = 1'b1;
+        end else if (bar2_hit) begin
+          // Everything that is not a descriptor for a WQ is ignored (DSA 3.4).
+          if (line_access && 16'(portal_adi(addr, bar2_mask_i)) < strap_i.wqs &&
+              !(addr[13] && strap_i.ims_entries == '0)) begin
+            dest_o = DestPortal;
+          end
+        end else if (bar0_hit) begin
+          if (!portal_hit) begin
+            dest_o = DestTarget;
+            op_o   = OpRegWr;
+          end
+        end else begin
+          err_o.unsupported = 1'b1;
+        end
+      end else begin
+        // Non-posted: always ends in a completion.
+        dest_o   = DestTarget;
+        err_o.np = 1'b1;
+        if (hdr_poisoned(hdr_i) && data) begin
+          err_o.poisoned = 1'b1;
+        end else if (is_mem && portal_hit) begin
+          op_o = OpZeroRd;
+        end else if (is_mem && bar0_hit) begin
+          op_o = OpRegRd;
+        end else if (is_dmwr && portal_hit && line_access) begin
+          // Shared WQs accept DMWr; there are none yet, and every other portal defers (DSA 3.4).
+          op_o = OpRetry;
+        end else if (is_cfg0 && hdr_i[2][18:16] == '0) begin
+          op_o = data ? OpCfgWr : OpCfgRd;
+        end else begin
+          err_o.unsupported = 1'b1;
+        end
+      end
+    end
+  end
+
+endmodule
