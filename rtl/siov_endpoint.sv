@@ -73,6 +73,7 @@ module siov_endpoint import siov_pkg::*; (
   logic                            adi_error_ready;
   sw_error_t                       adi_error;
   logic [15:0]                     inflight;
+  logic                            adi_busy;
   logic [MaxEngines-1:0]           engine_en;
   logic [MaxEngines-1:0][GrpW-1:0] engine_group;
   logic                            sched_busy;
@@ -186,7 +187,8 @@ module siov_endpoint import siov_pkg::*; (
     .error_valid_o    (adi_error_valid),
     .error_ready_i    (adi_error_ready),
     .error_o          (adi_error),
-    .inflight_o       (inflight)
+    .inflight_o       (inflight),
+    .busy_o           (adi_busy)
   );
 
   siov_sched u_sched (
@@ -212,7 +214,6 @@ module siov_endpoint import siov_pkg::*; (
   siov_engine u_engine (
     .clk_i           (clk_i),
     .rst_ni          (rst_fn_n),
-    .fn_i            (fn),
     .user_int_en_i   (user_int_en),
     .work_valid_i    (work_valid),
     .work_ready_o    (work_ready),
@@ -355,7 +356,7 @@ module siov_endpoint import siov_pkg::*; (
     .rst_fn_no    (rst_fn_n)
   );
 
-  assign idle_o = !(pcie_busy || sched_busy || engine_busy || dma_busy || irq_busy || mgmt_busy ||
-                    adi_init || inflight != '0);
+  assign idle_o = !(pcie_busy || adi_busy || sched_busy || engine_busy || dma_busy || irq_busy ||
+                    mgmt_busy || inflight != '0);
 
 endmodule

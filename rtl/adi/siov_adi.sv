@@ -4,34 +4,40 @@
 
 /// The ADI room: portals, queues, and the identity of every descriptor.
 ///
-/// Per-WQ state (head, occupancy, in flight) is one RAM row; push (portal), pop (sched/) and retire
-/// (engine/) are read-modify-write operations on it, one a clock, retire before pop before push.
-/// A portal write to a WQ that is not enabled is dropped; to a full dedicated WQ it is dropped and
-/// reported as software error 53h.
+/// Push (portal), pop (sched/), retire (engine/) and status reads (firmware) are operations on one
+/// row of RAM per WQ. One operation starts a clock: retire before pop before status before push. A
+/// status read goes before portal writes so that no tenant can hold up a drain by flooding its
+/// portal; firmware asks too seldom to hold up a portal in turn.
+///
+/// A portal write to a WQ that is not enabled, or is not dedicated, is dropped; to a full dedicated
+/// WQ it is dropped and reported as software error 53h. Portal write to `wake_*_o`: 1 clock; pop to
+/// `work_o`: 2 clocks.
 module siov_adi import siov_pkg::*; (
   input  logic            clk_i,
   input  logic            rst_ni,
-  /// Rows are being cleared after reset; nothing else may be asked meanwhile.
+  /// Rows are being cleared after reset; nothing else may be asked meanwhile. Portal writes are
+  /// taken and dropped, as no WQ is enabled yet.
   output logic            init_o,
 
   input  logic            portal_valid_i,
   output logic            portal_ready_o,
   input  portal_wr_t      portal_i,
 
-  /// Control row, written by firmware. Takes effect for portal writes taken in later clocks.
+  /// Control row, written by firmware. Takes effect for portal writes taken in the same clock and
+  /// later.
   input  logic            ctl_we_i,
   input  logic [AdiW-1:0] ctl_adi_i,
   input  wq_ctl_t         ctl_i,
 
-  /// Occupancy and in-flight count of one WQ, for registers and drains: pulse, answer 2 or more
-  /// clocks later.
+  /// Occupancy and in-flight count (popped, not retired) of one WQ, for registers and drains:
+  /// pulse, answer 2 or more clocks later. One at a time.
   input  logic            stat_valid_i,
   input  logic [AdiW-1:0] stat_adi_i,
   output logic            stat_rsp_valid_o,
   output logic [EntW:0]   stat_occupancy_o,
   output logic [15:0]     stat_inflight_o,
 
-  /// The WQ has got its first descriptor (occupancy 0 -> 1).
+  /// The WQ has got its first descriptor (occupancy 0 -> 1). Never in one clock with `popped`.
   output logic            wake_valid_o,
   output logic [AdiW-1:0] wake_adi_o,
   output logic [GrpW-1:0] wake_group_o,
@@ -41,7 +47,7 @@ module siov_adi import siov_pkg::*; (
   input  logic            pop_valid_i,
   output logic            pop_ready_o,
   input  logic [AdiW-1:0] pop_adi_i,
-  /// Answer to each pop, in order: is there more?
+  /// Answer to each pop, one clock later: is there more?
   output logic            popped_valid_o,
   output logic [AdiW-1:0] popped_adi_o,
   output logic            popped_more_o,
@@ -61,9 +67,227 @@ module siov_adi import siov_pkg::*; (
   output sw_error_t       error_o,
 
   /// Descriptors accepted and not retired in the whole device.
-  output logic [15:0]     inflight_o
+  output logic [15:0]     inflight_o,
+  /// A portal write is being decided on, or an answer or a report is due.
+  output logic            busy_o
 );
 
-  // STUB: body follows
+  localparam logic [7:0] ErrorWqFull = 8'h53;  // DSA 6.1
+
+  // ------------------------------------------------------------------------------------------
+  // One operation a clock
+
+  logic push, pop, retire, stat;
+  logic [AdiW-1:0] op_adi;
+  logic stat_wait_q;
+  logic [AdiW-1:0] stat_adi_q;
+  logic work_room;
+
+  assign retire = retire_valid_i;
+  assign pop    = pop_valid_i && pop_ready_o;
+  assign stat   = stat_wait_q && !retire && !pop;
+  assign push   = portal_valid_i && portal_ready_o && !init_o;
+
+  assign pop_ready_o    = !retire && work_room && !init_o;
+  assign portal_ready_o = init_o || !(retire || pop || stat);
+
+  always_comb begin
+    if (retire)    op_adi = retire_adi_i;
+    else if (pop)  op_adi = pop_adi_i;
+    else if (stat) op_adi = stat_adi_q;
+    else           op_adi = portal_i.adi;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) stat_wait_q <= 1'b0;
+    else if (stat_valid_i) stat_wait_q <= 1'b1;
+    else if (stat) stat_wait_q <= 1'b0;
+    if (stat_valid_i) stat_adi_q <= stat_adi_i;
+  end
+
+  // ------------------------------------------------------------------------------------------
+  // Rows: what firmware says of a WQ, and the state of its ring
+
+  wq_ctl_t ctl;
+  logic pushed, overflow, popped, retired;
+  logic [AdiW-1:0] adi;
+  logic [EntW-1:0] entry;
+  logic [EntW:0]   occupancy;
+
+  // Cleared together with the rings: the same row, in the same clocks.
+  logic [AdiW-1:0] clear_adi_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) clear_adi_q <= '0;
+    else if (init_o) clear_adi_q <= clear_adi_q + 1'b1;
+  end
+
+  siov_ram_1r1w #(
+    .Width ($bits(wq_ctl_t)),
+    .Depth (MaxAdis)
+  ) u_ctl (
+    .clk_i   (clk_i),
+    .we_i    (init_o || ctl_we_i),
+    .waddr_i (init_o ? clear_adi_q : ctl_adi_i),
+    .wdata_i (init_o ? '0 : ctl_i),
+    .re_i    (push || pop),
+    .raddr_i (op_adi),
+    .rdata_o (ctl)
+  );
+
+  siov_adi_ring u_ring (
+    .clk_i       (clk_i),
+    .rst_ni      (rst_ni),
+    .init_o      (init_o),
+    .push_i      (push),
+    .pop_i       (pop),
+    .retire_i    (retire),
+    .stat_i      (stat),
+    .adi_i       (op_adi),
+    .accept_i    (ctl.enabled && ctl.dedicated),
+    .base_i      (ctl.base),
+    .size_i      (ctl.size),
+    .pushed_o    (pushed),
+    .overflow_o  (overflow),
+    .popped_o    (popped),
+    .retired_o   (retired),
+    .stat_o      (stat_rsp_valid_o),
+    .adi_o       (adi),
+    .entry_o     (entry),
+    .occupancy_o (occupancy),
+    .inflight_o  (stat_inflight_o)
+  );
+
+  assign stat_occupancy_o = occupancy;
+
+  assign wake_valid_o = pushed && occupancy == (EntW + 1)'(1);
+  assign wake_adi_o   = adi;
+  assign wake_group_o = ctl.group;
+  assign wake_prio_o  = ctl.prio;
+
+  assign popped_valid_o = popped;
+  assign popped_adi_o   = adi;
+  assign popped_more_o  = occupancy != '0;
+  assign popped_group_o = ctl.group;
+  assign popped_prio_o  = ctl.prio;
+
+  // ------------------------------------------------------------------------------------------
+  // Descriptors: a portal write is kept whole for the clock in which its row is looked at. The
+  // RAM's output register is the work register.
+
+  desc_t push_desc_q;
+  logic  push_ims_q;
+  logic  push_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) push_q <= 1'b0;
+    else push_q <= push;
+    if (push) begin
+      push_desc_q <= portal_i.desc;
+      push_ims_q  <= portal_i.ims;
+    end
+  end
+
+  desc_t work_desc;
+  logic  work_ims;
+
+  siov_ram_1r1w #(
+    .Width ($bits(desc_t) + 1),
+    .Depth (MaxWqEntries)
+  ) u_desc (
+    .clk_i   (clk_i),
+    .we_i    (pushed),
+    .waddr_i (entry),
+    .wdata_i ({push_ims_q, push_desc_q}),
+    .re_i    (popped),
+    .raddr_i (entry),
+    .rdata_o ({work_ims, work_desc})
+  );
+
+  tenant_t     tenant_q;
+  logic        discard_q, bof_en_q;
+  logic [2:0]  tc_a_q, tc_b_q;
+  logic [4:0]  max_xfer_q;
+  logic [63:0] opcfg_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) work_valid_o <= 1'b0;
+    else if (popped) work_valid_o <= 1'b1;
+    else if (work_ready_i) work_valid_o <= 1'b0;
+    if (popped) begin
+      // The only place where a tenant is made.
+      tenant_q   <= '{adi: adi, priv: ctl.priv, pasid_valid: ctl.pasid_valid, pasid: ctl.pasid};
+      discard_q  <= ctl.discard;
+      bof_en_q   <= ctl.bof_en;
+      tc_a_q     <= ctl.tc_a;
+      tc_b_q     <= ctl.tc_b;
+      max_xfer_q <= ctl.max_xfer;
+      opcfg_q    <= ctl.opcfg;
+    end
+  end
+
+  assign work_room = !popped && !work_valid_o;
+
+  assign work_o = '{
+    desc:     work_desc,
+    tenant:   tenant_q,
+    ims:      work_ims,
+    discard:  discard_q,
+    bof_en:   bof_en_q,
+    tc_a:     tc_a_q,
+    tc_b:     tc_b_q,
+    max_xfer: max_xfer_q,
+    opcfg:    opcfg_q
+  };
+
+  // ------------------------------------------------------------------------------------------
+  // Overflows. Two waiting reports are enough: SWERROR keeps the first and tells of the second
+  // only that it was (DSA 2.15), so a third says nothing new.
+
+  logic [AdiW-1:0] full_adi;
+
+  siov_fifo #(
+    .data_t (logic [AdiW-1:0]),
+    .Depth  (2)
+  ) u_errors (
+    .clk_i   (clk_i),
+    .rst_ni  (rst_ni),
+    .valid_i (overflow),
+    .ready_o (),
+    .data_i  (adi),
+    .valid_o (error_valid_o),
+    .ready_i (error_ready_i),
+    .data_o  (full_adi),
+    .count_o ()
+  );
+
+  always_comb begin
+    error_o            = '0;
+    error_o.code       = ErrorWqFull;
+    error_o.tenant.adi = full_adi;
+  end
+
+  // ------------------------------------------------------------------------------------------
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) inflight_o <= '0;
+    else if (pushed) inflight_o <= inflight_o + 16'd1;
+    else if (retired) inflight_o <= inflight_o - 16'd1;
+  end
+
+  assign busy_o = init_o || push_q || stat_wait_q || stat_rsp_valid_o || error_valid_o;
+
+  // A dedicated WQ has no threshold, so both pages mean the same (DSA 3.4).
+  logic unused_limited;
+  assign unused_limited = portal_i.limited;
+
+  // ------------------------------------------------------------------------------------------
+
+  NoRequestInInit_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
+                                      init_o |-> !ctl_we_i && !stat_valid_i && !retire_valid_i)
+    else $error("request while the rows are being cleared");
+  OneStat_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
+                              stat_valid_i |-> !stat_wait_q)
+    else $error("status of WQ %0d asked while another is", stat_adi_i);
 
 endmodule

@@ -4,12 +4,16 @@
 
 /// What is done. Takes a descriptor, checks it (DSA 5.4), hands its data movement to dma/, and at
 /// the end writes the completion record, raises the interrupt and retires it. Up to NumJobs
-/// descriptors at once; they may end in any order. Accepts a new 64-byte move every 7 clocks or
-/// faster.
-module siov_engine import siov_pkg::*; (
+/// descriptors at once; they may end in any order. Accepts a move every 2 clocks, from `work_i` to
+/// `job_o` in 1; with an interrupt, plus the time that the check of its handle takes.
+///
+///   work -> front (checks) -> job -> dma/ -> done -> complete (record) -> retire (interrupt)
+///             |         |                              ^
+///             |         +---- nothing to move ---------+
+///             +-- row in the job table (jobs) ---------+
+module siov_engine import siov_pkg::*; import siov_dsa_pkg::*; (
   input  logic            clk_i,
   input  logic            rst_ni,
-  input  pcie_fn_t        fn_i,
   /// GENCFG bit 12
   input  logic            user_int_en_i,
 
@@ -54,6 +58,93 @@ module siov_engine import siov_pkg::*; (
   output logic            busy_o
 );
 
-  // STUB: body follows
+  logic            free, take, read, release_job;
+  logic [JobW-1:0] free_id, read_id, release_id;
+  job_row_t        take_row, read_row;
+  logic            result_valid, result_ready;
+  job_result_t     result;
+  logic            end_valid;
+  job_end_t        job_end;
+  logic            jobs_busy;
+
+  siov_engine_front u_front (
+    .clk_i           (clk_i),
+    .rst_ni          (rst_ni),
+    .user_int_en_i   (user_int_en_i),
+    .work_valid_i    (work_valid_i),
+    .work_ready_o    (work_ready_o),
+    .work_i          (work_i),
+    .job_free_i      (free),
+    .job_id_i        (free_id),
+    .job_take_o      (take),
+    .job_row_o       (take_row),
+    .chk_valid_o     (chk_valid_o),
+    .chk_ready_i     (chk_ready_i),
+    .chk_id_o        (chk_id_o),
+    .chk_tenant_o    (chk_tenant_o),
+    .chk_rsp_valid_i (chk_rsp_valid_i),
+    .chk_ok_i        (chk_ok_i),
+    .job_valid_o     (job_valid_o),
+    .job_ready_i     (job_ready_i),
+    .job_o           (job_o),
+    .result_valid_o  (result_valid),
+    .result_ready_i  (result_ready),
+    .result_o        (result)
+  );
+
+  siov_engine_jobs u_jobs (
+    .clk_i        (clk_i),
+    .rst_ni       (rst_ni),
+    .free_o       (free),
+    .free_id_o    (free_id),
+    .take_i       (take),
+    .row_i        (take_row),
+    .read_i       (read),
+    .read_id_i    (read_id),
+    .row_o        (read_row),
+    .release_i    (release_job),
+    .release_id_i (release_id),
+    .busy_o       (jobs_busy)
+  );
+
+  siov_engine_complete u_complete (
+    .clk_i          (clk_i),
+    .rst_ni         (rst_ni),
+    .done_valid_i   (done_valid_i),
+    .done_ready_o   (done_ready_o),
+    .done_i         (done_i),
+    .result_valid_i (result_valid),
+    .result_ready_o (result_ready),
+    .result_i       (result),
+    .read_o         (read),
+    .read_id_o      (read_id),
+    .row_i          (read_row),
+    .rec_valid_o    (rec_valid_o),
+    .rec_ready_i    (rec_ready_i),
+    .rec_o          (rec_o),
+    .error_valid_o  (error_valid_o),
+    .error_ready_i  (error_ready_i),
+    .error_o        (error_o),
+    .end_valid_o    (end_valid),
+    .end_o          (job_end)
+  );
+
+  siov_engine_retire u_retire (
+    .clk_i          (clk_i),
+    .rst_ni         (rst_ni),
+    .end_valid_i    (end_valid),
+    .end_i          (job_end),
+    .rec_done_i     (rec_done_i),
+    .irq_valid_o    (irq_valid_o),
+    .irq_ready_i    (irq_ready_i),
+    .irq_id_o       (irq_id_o),
+    .irq_done_i     (irq_done_i),
+    .retire_valid_o (retire_valid_o),
+    .retire_id_o    (release_id),
+    .retire_adi_o   (retire_adi_o)
+  );
+
+  assign release_job = retire_valid_o;
+  assign busy_o      = jobs_busy || work_valid_i || error_valid_o;
 
 endmodule

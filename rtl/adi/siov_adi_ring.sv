@@ -1,0 +1,142 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+/// The rings of all WQs: where each begins, how full it is, and how many of its descriptors are
+/// being worked on. One row of RAM per WQ, read in the clock of an operation and written in the
+/// next, in which its answer is out. One operation a clock, on the same or another WQ; each sees
+/// the row as the one before left it.
+///
+/// Sizes need not be powers of two. A ring that has run empty starts again at its first entry, so
+/// that a new base and size (DSA 3.1: only while disabled, hence empty) need no clean-up.
+module siov_adi_ring import siov_pkg::*; (
+  input  logic            clk_i,
+  input  logic            rst_ni,
+  /// The rows are being cleared, for MaxAdis clocks after reset. No operation meanwhile.
+  output logic            init_o,
+
+  // Operation, at most one of the four
+  input  logic            push_i,
+  input  logic            pop_i,       ///< the WQ is known not to be empty
+  input  logic            retire_i,
+  input  logic            stat_i,
+  input  logic [AdiW-1:0] adi_i,
+
+  // The WQ's control fields, one clock later, together with the answer
+  input  logic            accept_i,    ///< the WQ takes what the portal was given
+  input  logic [EntW-1:0] base_i,
+  input  logic [EntW:0]   size_i,
+
+  // Answer, at most one of the five; none to a push that the WQ does not take, none to a retire
+  output logic            pushed_o,
+  output logic            overflow_o,  ///< not pushed, because the WQ is full
+  output logic            popped_o,
+  output logic            retired_o,
+  output logic            stat_o,
+  output logic [AdiW-1:0] adi_o,
+  output logic [EntW-1:0] entry_o,     ///< the entry pushed to or popped from
+  output logic [EntW:0]   occupancy_o, ///< after the operation
+  output logic [15:0]     inflight_o   ///< after the operation
+);
+
+  typedef struct packed {
+    logic [EntW-1:0] head;
+    logic [EntW:0]   occupancy;
+    logic [JobW:0]   inflight;
+  } row_t;
+
+  logic [AdiW:0] clear_q;
+  assign init_o = !clear_q[AdiW];
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) clear_q <= '0;
+    else if (init_o) clear_q <= clear_q + 1'b1;
+  end
+
+  logic push_q, pop_q, retire_q, stat_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      push_q   <= 1'b0;
+      pop_q    <= 1'b0;
+      retire_q <= 1'b0;
+      stat_q   <= 1'b0;
+    end else begin
+      push_q   <= push_i;
+      pop_q    <= pop_i;
+      retire_q <= retire_i;
+      stat_q   <= stat_i;
+    end
+    adi_o <= adi_i;
+  end
+
+  row_t row, row_d;
+  logic full;
+  logic [EntW-1:0] head, tail;
+
+  assign full = row.occupancy >= size_i;
+  assign head = row.occupancy == '0 ? '0 : row.head;
+
+  // Of a ring that is not full the sum is less than twice the size: subtracting it once is enough.
+  always_comb begin
+    logic [EntW+1:0] sum;
+    sum  = (EntW + 2)'(head) + (EntW + 2)'(row.occupancy);
+    tail = EntW'(sum >= (EntW + 2)'(size_i) ? sum - (EntW + 2)'(size_i) : sum);
+  end
+
+  assign pushed_o   = push_q && accept_i && !full;
+  assign overflow_o = push_q && accept_i && full;
+  assign popped_o   = pop_q;
+  assign retired_o  = retire_q;
+  assign stat_o     = stat_q;
+
+  always_comb begin
+    row_d = row;
+    if (pushed_o) begin
+      row_d.head      = head;
+      row_d.occupancy = row.occupancy + 1'b1;
+    end
+    if (pop_q) begin
+      row_d.head      = (EntW + 1)'(row.head) + 1'b1 == size_i ? '0 : row.head + 1'b1;
+      row_d.occupancy = row.occupancy - 1'b1;
+      row_d.inflight  = row.inflight + 1'b1;
+    end
+    if (retire_q) row_d.inflight = row.inflight - 1'b1;
+  end
+
+  assign entry_o     = base_i + (pop_q ? row.head : tail);
+  assign occupancy_o = row_d.occupancy;
+  assign inflight_o  = 16'(row_d.inflight);
+
+  siov_ram_1r1w #(
+    .Width ($bits(row_t)),
+    .Depth (MaxAdis)
+  ) u_rows (
+    .clk_i   (clk_i),
+    .we_i    (init_o || pushed_o || pop_q || retire_q),
+    .waddr_i (init_o ? clear_q[AdiW-1:0] : adi_o),
+    .wdata_i (init_o ? '0 : row_d),
+    .re_i    (push_i || pop_i || retire_i || stat_i),
+    .raddr_i (adi_i),
+    .rdata_o (row)
+  );
+
+  // ------------------------------------------------------------------------------------------
+
+  OneOperation_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
+                                   $onehot0({push_i, pop_i, retire_i, stat_i, init_o}))
+    else $error("two operations in one clock, or one while the rows are being cleared");
+  PopNotEmpty_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
+                                  pop_q |-> row.occupancy != '0)
+    else $error("WQ %0d popped while empty", adi_o);
+  RetireInFlight_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
+                                     retire_q |-> row.inflight != '0)
+    else $error("WQ %0d retires more than was popped", adi_o);
+  OccupancyWithinSize_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
+                                          pushed_o || pop_q |-> occupancy_o <= size_i)
+    else $error("WQ %0d holds more than its size", adi_o);
+  HeadWithinSize_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
+                                     pushed_o || pop_q |-> (EntW + 1)'(row_d.head) < size_i)
+    else $error("head of WQ %0d beyond its size", adi_o);
+
+endmodule

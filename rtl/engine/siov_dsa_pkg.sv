@@ -1,0 +1,111 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Descriptors, completion records and status codes as DSA lays them out, and what the modules of
+/// the engine hand each other.
+package siov_dsa_pkg;
+
+  import siov_pkg::*;
+
+  // ------------------------------------------------------------------------------------------
+  // Descriptor (DSA 5.1 to 5.3)
+
+  parameter logic [7:0] OpNop  = 8'h00;
+  parameter logic [7:0] OpMove = 8'h03;
+  parameter logic [7:0] OpFill = 8'h04;
+
+  typedef struct packed {
+    logic [4:0] op_23_19;      // meaning depends on the operation
+    logic       fill_16;       // Fill: the pattern has 16 bytes
+    logic [1:0] op_17_16;      // meaning depends on the operation
+    logic       rsvd15;
+    logic       cache_control2;
+    logic       strict;
+    logic       rec_tc;        // traffic class selectors: 0 TC-A, 1 TC-B
+    logic       addr3_tc;
+    logic       addr2_tc;
+    logic       addr1_tc;
+    logic       cache_control1;
+    logic       check_result;
+    logic       rsvd6;
+    logic       cache_control3;
+    logic       req_int;       // request completion interrupt (RCI)
+    logic       req_rec;       // request completion record also on success (RCR)
+    logic       rec_valid;     // completion record address valid (CRAV)
+    logic       block_on_fault;
+    logic       fence;
+  } dsa_flags_t;  // 24 bits
+
+  typedef struct packed {
+    logic [127:0] bytes_63_48;
+    logic [63:0]  pattern_hi;  // bytes 40-47
+    logic [15:0]  bytes_39_38;
+    logic [15:0]  int_handle;
+    logic [31:0]  size;
+    logic [63:0]  dst;
+    logic [63:0]  src;         // Fill: pattern bytes 0..7
+    logic [63:0]  rec_addr;
+    logic [7:0]   operation;
+    dsa_flags_t   flags;
+    logic [31:0]  pasid;       // with Priv; a dedicated WQ has its own
+  } dsa_desc_t;  // 512 bits
+
+  // ------------------------------------------------------------------------------------------
+  // Completion (DSA 5.6, 6.1)
+
+  typedef enum logic [7:0] {
+    StatusSuccess   = 8'h01,
+    StatusOpcode    = 8'h10,
+    StatusFlags     = 8'h11,
+    StatusReserved  = 8'h12,
+    StatusSize      = 8'h13,
+    StatusOverlap   = 8'h16,
+    StatusIntHandle = 8'h19,
+    StatusRecAlign  = 8'h1b,
+    StatusReadError = 8'h20
+  } dsa_status_e;
+
+  typedef struct packed {
+    logic [103:0] rsvd19;
+    logic [23:0]  bad_flags;   // bytes 16-18
+    logic [63:0]  fault_addr;
+    logic [31:0]  bytes_done;
+    logic [7:0]   rsvd3;
+    logic [7:0]   fault_info;
+    logic [7:0]   result;
+    logic [7:0]   status;
+  } dsa_record_t;  // 256 bits
+
+  // ------------------------------------------------------------------------------------------
+  // Between the modules of the engine
+
+  /// What is kept of a descriptor while its job is under way: all that its end needs.
+  typedef struct packed {
+    tenant_t     tenant;
+    logic [7:0]  operation;
+    logic        rec_valid;    // 0 for a discarded descriptor
+    logic        req_rec;
+    logic [2:0]  rec_tc;
+    logic [63:5] rec_addr;
+    logic        irq;          // send a completion interrupt
+    irq_id_t     irq_id;
+  } job_row_t;
+
+  /// How a job has ended.
+  typedef struct packed {
+    logic [JobW-1:0] id;
+    dsa_status_e     status;
+    logic [31:0]     info;     // StatusFlags: the bad flags; StatusReadError: bytes done
+  } job_result_t;
+
+  /// A completed job on its way out: what is left to wait for.
+  typedef struct packed {
+    logic [JobW-1:0] id;
+    logic [AdiW-1:0] adi;
+    logic            rec;      // a record was sent, `rec_done_i` will come
+    logic            irq;
+    irq_id_t         irq_id;
+  } job_end_t;
+
+endpackage
