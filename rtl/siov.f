@@ -3,6 +3,7 @@
 pkg/siov_pkg.sv
 regs/siov_regs_pkg.sv
 regs/siov_ctl_regs_pkg.sv
+engine/siov_dsa_pkg.sv
 pcie/siov_pcie_pkg.sv
 pcie/siov_pcie_cfg_pkg.sv
 mgmt/siov_rv32_pkg.sv
