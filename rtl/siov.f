@@ -7,6 +7,8 @@ engine/siov_dsa_pkg.sv
 pcie/siov_pcie_pkg.sv
 pcie/siov_pcie_cfg_pkg.sv
 mgmt/siov_rv32_pkg.sv
+dma/siov_dma_pkg.sv
+irq/siov_irq_pkg.sv
 -y .
 -y lib
 -y pcie

@@ -1,0 +1,93 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+/// What passes between the modules of dma/, and how a memory request's header is built.
+package siov_dma_pkg;
+
+  import siov_pkg::*;
+
+  parameter int unsigned PosW = $clog2(ChunkBytes);  // byte position in a read-buffer slot
+  parameter int unsigned LenW = PosW + 1;            // bytes in a chunk, 1..ChunkBytes
+  parameter int unsigned DwsW = PosW - 1;            // DWs in a chunk, 1..ChunkBytes/4
+
+  typedef enum logic [1:0] {
+    ChunkRead,
+    ChunkFill,   // needs no read
+    ChunkAbort   // ends a job of which a read has failed: nothing to read or write
+  } chunk_kind_e;
+
+  /// What the writer must know of a slot.
+  typedef struct packed {
+    logic [JobW-1:0] job;
+    tenant_t         tenant;
+    logic            strict;
+    logic [2:0]      tc;
+    logic            fill;
+    logic [127:0]    pattern;
+    logic [63:0]     dst;
+    logic [LenW-1:0] len;
+    logic [3:0]      skew;    // where in its first DW (read) or pattern (fill) the first byte lies
+    logic [31:0]     offset;  // from the start of the job
+  } chunk_t;
+
+  typedef struct packed {
+    logic [SlotW-1:0] slot;
+    tenant_t          tenant;
+    logic [2:0]       tc;
+    logic [63:0]      addr;
+    logic [LenW-1:0]  len;
+  } read_t;
+
+  /// A byte range in the terms of a header.
+  typedef struct packed {
+    logic [DwsW-1:0] dws;
+    logic [3:0]      last_be;
+    logic [3:0]      first_be;
+  } span_t;
+
+  /// The DWs of one beat of a write. `addr` and `bytes` say, in the first beat, what the TLP writes.
+  typedef struct packed {
+    logic [SlotW-1:0] slot;
+    logic             first;
+    logic             last;
+    logic [63:2]      addr;
+    span_t            bytes;
+    logic [4:0]       dws;    // 1..16
+    logic [PosW-1:0]  pos;    // of the beat's first byte in the slot (or pattern), modulo 512
+    logic             ends;   // last beat of the chunk
+    logic             failed; // no beat at all: the chunk failed
+    chunk_t           chunk;  // `dst` and `len` mean nothing here
+  } piece_t;
+
+  function automatic span_t span(logic [1:0] lo, logic [LenW-1:0] len);
+    logic [LenW:0] bytes = {1'b0, len} + (LenW + 1)'(lo);  // from the start of the first DW
+    logic [3:0]    from_lo = 4'hf << lo;
+    logic [3:0]    to_end = 4'hf >> (2'd0 - bytes[1:0]);
+    span.dws = DwsW'((bytes + (LenW + 1)'(3)) >> 2);
+    if (span.dws == DwsW'(1)) begin
+      span.first_be = from_lo & to_end;
+      span.last_be  = 4'h0;
+    end else begin
+      span.first_be = from_lo;
+      span.last_be  = to_end;
+    end
+  endfunction
+
+  /// MRd or MWr, 3 DWs below 4 GiB and 4 DWs above (PCIe 2.2.7). No Snoop stays 0: a tenant expects
+  /// its memory to be coherent.
+  function automatic hdr_t mem_hdr(logic write, logic [2:0] tc, logic relaxed, logic [15:0] rid,
+                                   logic [7:0] tag, logic [63:2] addr, span_t bytes);
+    logic long_addr = addr[63:32] != '0;
+    mem_hdr[0] = {1'b0, write, long_addr, 5'b0, 1'b0, tc, 6'b0, relaxed, 3'b0, 10'(bytes.dws)};
+    mem_hdr[1] = {rid, tag, bytes.last_be, bytes.first_be};
+    mem_hdr[2] = long_addr ? addr[63:32] : {addr[31:2], 2'b00};
+    mem_hdr[3] = long_addr ? {addr[31:2], 2'b00} : '0;
+  endfunction
+
+  /// PASID TLP prefix (PCIe 2.2.10.2)
+  function automatic logic [31:0] pasid_prefix(tenant_t tenant);
+    return {8'h91, tenant.priv, 3'b000, tenant.pasid};
+  endfunction
+
+endpackage

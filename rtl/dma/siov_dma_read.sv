@@ -1,0 +1,68 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Makes read requests: MRd with tag = slot, exact byte enables, and the tenant's PASID. The
+/// request is offered the clock after it came; one a clock.
+module siov_dma_read import siov_pkg::*, siov_dma_pkg::*; (
+  input  logic             clk_i,
+  input  logic             rst_ni,
+  input  logic [15:0]      rid_i,
+  input  logic             relaxed_i,
+  /// TLPs may start.
+  input  logic             go_i,
+
+  input  logic             valid_i,
+  output logic             ready_o,
+  input  read_t            read_i,
+
+  output logic             tx_valid_o,
+  input  logic             tx_ready_i,
+  output tlp_beat_t        tx_o,
+  /// A TLP has been offered and not been taken.
+  output logic             started_o,
+  /// The request has left.
+  output logic             sent_o,
+  output logic [SlotW-1:0] sent_slot_o
+);
+
+  read_t read_q;
+  logic  valid_q, gate_ready;
+
+  assign ready_o = !valid_q || gate_ready;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) valid_q <= 1'b0;
+    else if (ready_o) valid_q <= valid_i;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (valid_i && ready_o) read_q <= read_i;
+  end
+
+  siov_dma_gate u_gate (
+    .clk_i     (clk_i),
+    .rst_ni    (rst_ni),
+    .go_i      (go_i),
+    .valid_i   (valid_q),
+    .ready_o   (gate_ready),
+    .eop_i     (1'b1),
+    .valid_o   (tx_valid_o),
+    .ready_i   (tx_ready_i),
+    .started_o (started_o)
+  );
+
+  always_comb begin
+    tx_o              = '0;
+    tx_o.sop          = 1'b1;
+    tx_o.eop          = 1'b1;
+    tx_o.prefix_valid = read_q.tenant.pasid_valid;
+    tx_o.prefix       = read_q.tenant.pasid_valid ? pasid_prefix(read_q.tenant) : '0;
+    tx_o.hdr          = mem_hdr(1'b0, read_q.tc, relaxed_i, rid_i, 8'(read_q.slot),
+                                read_q.addr[63:2], span(read_q.addr[1:0], read_q.len));
+  end
+
+  assign sent_o      = tx_valid_o && tx_ready_i;
+  assign sent_slot_o = read_q.slot;
+
+endmodule

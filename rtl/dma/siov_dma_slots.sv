@@ -1,0 +1,55 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Which slots are free. Lowest free slot first; a slot freed in this clock is free in the next.
+module siov_dma_slots import siov_pkg::*; (
+  input  logic             clk_i,
+  input  logic             rst_ni,
+  /// Else only slots 0..31, because slots are tags (PCIe 2.2.6.2).
+  input  logic             ext_tag_i,
+
+  output logic             slot_valid_o,
+  output logic [SlotW-1:0] slot_o,
+  input  logic             take_i,
+
+  input  logic             free_i,
+  input  logic [SlotW-1:0] free_slot_i,
+
+  output logic             all_free_o
+);
+
+  logic [NumSlots-1:0] free_q, free_d, usable, lowest;
+
+  assign usable = ext_tag_i ? free_q : free_q & NumSlots'(32'hffff_ffff);
+  assign lowest = usable & (~usable + 1'b1);
+
+  assign slot_valid_o = usable != '0;
+  assign all_free_o   = free_q == '1;
+
+  always_comb begin
+    slot_o = '0;
+    for (int unsigned b = 0; b < SlotW; b++) begin
+      for (int unsigned s = 0; s < NumSlots; s++) begin
+        if (s[b]) slot_o[b] |= lowest[s];
+      end
+    end
+  end
+
+  always_comb begin
+    free_d = free_q;
+    if (take_i) free_d = free_d & ~lowest;
+    if (free_i) free_d[free_slot_i] = 1'b1;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) free_q <= '1;
+    else free_q <= free_d;
+  end
+
+  NoReadWithoutFreeTag_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
+      take_i |-> slot_valid_o) else $error("slot taken, none free");
+  SlotFreedOnce_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
+      free_i |-> !free_q[free_slot_i]) else $error("slot %0d freed twice", free_slot_i);
+
+endmodule

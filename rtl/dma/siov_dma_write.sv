@@ -1,0 +1,230 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+/// The posted stream: pieces of chunks, completion records and messages, one beat a clock. A
+/// message goes before a record and a record before data, between TLPs; what a job wrote before it
+/// was reported done is ahead of both already. Two clocks from a piece to its beat.
+module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (
+  input  logic             clk_i,
+  input  logic             rst_ni,
+  input  logic [15:0]      rid_i,
+  input  logic             relaxed_i,
+  /// TLPs may start.
+  input  logic             go_i,
+
+  input  logic             piece_valid_i,
+  output logic             piece_ready_o,
+  input  piece_t           piece_i,
+  input  logic             rec_valid_i,
+  output logic             rec_ready_o,
+  input  dma_record_t      rec_i,
+  input  logic             msg_valid_i,
+  output logic             msg_ready_o,
+  input  dma_msg_t         msg_i,
+
+  // read buffer: data one clock after `buf_re_o`, held until the next
+  output logic             buf_re_o,
+  output logic [SlotW-1:0] buf_slot_o,
+  output logic [PosW-1:0]  buf_pos_o,
+  input  line_t            buf_data_i,
+
+  output logic             tx_valid_o,
+  input  logic             tx_ready_i,
+  output tlp_beat_t        tx_o,
+  /// A TLP has been offered and not been taken whole.
+  output logic             started_o,
+
+  // pulses when the beat has been taken: the chunk has ended, a record or message has left
+  output logic             ended_o,
+  output logic [JobW-1:0]  ended_job_o,
+  output logic             ended_failed_o,
+  output logic [31:0]      ended_offset_o,
+  output logic             rec_done_o,
+  output logic             msg_done_o,
+  output logic             busy_o
+);
+
+  /// Who waits for a beat to leave.
+  typedef struct packed {
+    logic            rec;
+    logic            msg;
+    logic            chunk;   // its last beat
+    logic            failed;  // the chunk failed: there is no beat
+    logic [JobW-1:0] job;
+    logic [31:0]     offset;
+  } note_t;
+
+  /// A beat without its data.
+  typedef struct packed {
+    logic        sop;
+    logic        eop;
+    logic [15:0] dw_en;
+    logic        prefix_valid;
+    logic [31:0] prefix;
+    hdr_t        hdr;
+  } frame_t;
+
+  // --- choose -----------------------------------------------------------------------------------
+
+  logic         pick_msg, pick_rec, pick_piece, picked, between_tlps, advance;
+  tenant_t      tenant;
+  logic         prefix_valid, relaxed;
+  logic [2:0]   tc;
+  logic [63:2]  addr;
+  span_t        bytes;
+  logic [255:0] inline_data;
+  logic [127:0] pattern;
+  frame_t       frame;
+  note_t        note;
+
+  assign between_tlps = !piece_valid_i || piece_i.first;
+  assign pick_msg     = msg_valid_i && between_tlps;
+  assign pick_rec     = rec_valid_i && between_tlps && !pick_msg;
+  assign pick_piece   = piece_valid_i && !pick_msg && !pick_rec;
+  assign picked       = pick_msg || pick_rec || pick_piece;
+
+  assign msg_ready_o   = advance && pick_msg;
+  assign rec_ready_o   = advance && pick_rec;
+  assign piece_ready_o = advance && pick_piece;
+
+  // Rotated so that the beat's first byte comes first.
+  assign pattern = 128'({2{piece_i.chunk.pattern}} >> {piece_i.pos[3:0], 3'b000});
+
+  always_comb begin
+    tenant       = piece_i.chunk.tenant;
+    prefix_valid = tenant.pasid_valid;
+    tc           = piece_i.chunk.tc;
+    relaxed      = relaxed_i && !piece_i.chunk.strict;
+    addr         = piece_i.addr;
+    bytes        = piece_i.bytes;
+    frame.sop    = piece_i.first;
+    frame.eop    = piece_i.last;
+    frame.dw_en  = 16'hffff >> (5'd16 - piece_i.dws);
+    inline_data  = {2{pattern}};
+    if (pick_msg || pick_rec) begin
+      frame.sop = 1'b1;
+      frame.eop = 1'b1;
+      relaxed   = 1'b0;
+    end
+    if (pick_msg) begin
+      prefix_valid = 1'b0;
+      tc           = '0;
+      addr         = msg_i.addr[63:2];
+      bytes        = '{dws: DwsW'(1), last_be: 4'h0, first_be: 4'hf};
+      frame.dw_en  = 16'h0001;
+      inline_data  = 256'(msg_i.data);
+    end else if (pick_rec) begin
+      tenant       = rec_i.tenant;
+      prefix_valid = tenant.pasid_valid;
+      tc           = rec_i.tc;
+      addr         = rec_i.addr[63:2];
+      bytes        = '{dws: DwsW'(8), last_be: 4'hf, first_be: 4'hf};
+      frame.dw_en  = 16'h00ff;
+      inline_data  = rec_i.data;
+    end
+    frame.prefix_valid = prefix_valid;
+    frame.prefix       = prefix_valid ? pasid_prefix(tenant) : '0;
+    frame.hdr          = mem_hdr(1'b1, tc, relaxed, rid_i, 8'h00, addr, bytes);
+  end
+
+  assign note = '{
+    rec:    pick_rec,
+    msg:    pick_msg,
+    chunk:  pick_piece && piece_i.ends,
+    failed: piece_i.failed,
+    job:    piece_i.chunk.job,
+    offset: piece_i.chunk.offset
+  };
+
+  // --- fetch ------------------------------------------------------------------------------------
+
+  logic         fetch_valid_q, fetch_inline_q;
+  logic [255:0] inline_q;
+  frame_t       frame_q;
+  note_t        note_q;
+
+  assign buf_re_o   = piece_ready_o && !piece_i.failed && !piece_i.chunk.fill;
+  assign buf_slot_o = piece_i.slot;
+  assign buf_pos_o  = piece_i.pos;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) fetch_valid_q <= 1'b0;
+    else if (advance) fetch_valid_q <= picked;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (advance && picked) begin
+      fetch_inline_q <= !buf_re_o;
+      inline_q       <= inline_data;
+      frame_q        <= frame;
+      note_q         <= note;
+    end
+  end
+
+  // --- send -------------------------------------------------------------------------------------
+
+  logic      out_valid_q, out_ready, gate_ready, left;
+  tlp_beat_t out_q;
+  note_t     out_note_q;
+
+  assign advance   = !fetch_valid_q || out_ready;
+  assign out_ready = !out_valid_q || left;
+  assign left      = out_valid_q && (out_note_q.failed || gate_ready);
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) out_valid_q <= 1'b0;
+    else if (out_ready) out_valid_q <= fetch_valid_q;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (out_ready && fetch_valid_q) begin
+      out_q <= '{
+        rsvd:         '0,
+        prefix_valid: frame_q.prefix_valid,
+        eop:          frame_q.eop,
+        sop:          frame_q.sop,
+        dw_en:        frame_q.dw_en,
+        prefix:       frame_q.prefix,
+        hdr:          frame_q.hdr,
+        data:         fetch_inline_q ? {2{inline_q}} : buf_data_i
+      };
+      out_note_q <= note_q;
+    end
+  end
+
+  siov_dma_gate u_gate (
+    .clk_i     (clk_i),
+    .rst_ni    (rst_ni),
+    .go_i      (go_i),
+    .valid_i   (out_valid_q && !out_note_q.failed),
+    .ready_o   (gate_ready),
+    .eop_i     (out_q.eop),
+    .valid_o   (tx_valid_o),
+    .ready_i   (tx_ready_i),
+    .started_o (started_o)
+  );
+
+  assign tx_o           = out_q;
+  assign ended_o        = left && out_note_q.chunk;
+  assign ended_job_o    = out_note_q.job;
+  assign ended_failed_o = out_note_q.failed;
+  assign ended_offset_o = out_note_q.offset;
+  assign rec_done_o     = left && out_note_q.rec;
+  assign msg_done_o     = left && out_note_q.msg;
+  assign busy_o         = fetch_valid_q || out_valid_q;
+
+  // --- rules ------------------------------------------------------------------------------------
+
+  logic sop;
+  assign sop = tx_valid_o && out_q.sop;
+
+  MessageHasNoPasid_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
+      sop && out_note_q.msg |-> !out_q.prefix_valid) else $error("message with a PASID");
+  RecordIsAligned_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
+      rec_valid_i |-> rec_i.addr[4:0] == '0) else $error("record not on 32 bytes");
+  WriteWithin4KiB_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
+      sop |-> 11'(out_q.hdr[out_q.hdr[0][29] ? 3 : 2][11:2]) + 11'(out_q.hdr[0][9:0]) <= 11'd1024)
+      else $error("write crosses 4 KiB");
+
+endmodule
