@@ -69,7 +69,10 @@ fn main() -> ExitCode {
             u8::try_from(value >> 1).unwrap_or(u8::MAX).max(1).into()
         }
         Outcome::CycleLimit => {
-            eprintln!("no store to tohost within {} cycles (--max-cycles)", args.max_cycles);
+            eprintln!(
+                "no store to tohost within {} cycles (--max-cycles)",
+                args.max_cycles
+            );
             EXIT_CYCLE_LIMIT.into()
         }
         Outcome::Stuck => {

@@ -24,7 +24,9 @@ pub const MEM_BASES: [u32; 2] = [0, 0x8000_0000];
 /// True if the bench has memory for `size` bytes from `address`.
 fn in_memory(address: u32, size: u32) -> bool {
     let end = u64::from(address) + u64::from(size);
-    MEM_BASES.iter().any(|&base| address >= base && end <= u64::from(base) + u64::from(MEM_BYTES))
+    MEM_BASES
+        .iter()
+        .any(|&base| address >= base && end <= u64::from(base) + u64::from(MEM_BYTES))
 }
 
 fn word_in_memory(address: u32) -> bool {
@@ -93,6 +95,24 @@ pub struct Program {
 }
 
 impl Program {
+    /// A program of single words. It ends by storing to `tohost`.
+    pub fn new(entry: u32, tohost: u32, words: BTreeMap<u32, u32>) -> Result<Self, ProgramError> {
+        if !word_in_memory(entry) {
+            return Err(ProgramError::Entry(entry));
+        }
+        if !word_in_memory(tohost) {
+            return Err(ProgramError::Tohost(tohost));
+        }
+        match words.keys().find(|&&address| !word_in_memory(address)) {
+            Some(&address) => Err(ProgramError::Segment { address, size: 4 }),
+            None => Ok(Self {
+                entry,
+                tohost,
+                words,
+            }),
+        }
+    }
+
     /// Reads an ELF file.
     pub fn from_file(path: &Path) -> Result<Self, ProgramError> {
         Self::from_elf(&fs::read(path)?)
@@ -146,19 +166,11 @@ impl Program {
             return Err(ProgramError::Empty);
         }
 
-        let entry = header.e_entry(endian);
-        if !word_in_memory(entry) {
-            return Err(ProgramError::Entry(entry));
-        }
         let tohost = file
             .symbols()
             .find(|s| s.name() == Ok("tohost") && !s.is_undefined())
-            .ok_or(ProgramError::NoTohost)?
-            .address() as u32;
-        if !word_in_memory(tohost) {
-            return Err(ProgramError::Tohost(tohost));
-        }
-        Ok(Self { entry, tohost, words })
+            .ok_or(ProgramError::NoTohost)?;
+        Self::new(header.e_entry(endian), tohost.address() as u32, words)
     }
 }
 
@@ -233,7 +245,11 @@ impl Bench {
                 0 => Outcome::CycleLimit,
                 value => Outcome::ToHost(value),
             };
-            Ok(Report { outcome, cycles, instructions: ffi::siov_rv32_retired(self.model) })
+            Ok(Report {
+                outcome,
+                cycles,
+                instructions: ffi::siov_rv32_retired(self.model),
+            })
         }
     }
 
