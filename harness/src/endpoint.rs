@@ -63,13 +63,11 @@ pub enum Stop {
 /// The device failed in a way that no TLP can tell.
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointError {
-    /// The host sends faster than the device takes, beyond what the endpoint can store.
-    #[error("cycle {cycle}: the device has not taken {pending} TLPs, no room for another")]
-    InputFull {
-        /// When.
-        cycle: Cycle,
-        /// TLPs that wait in front of the device.
-        pending: usize,
+    /// The dwords cannot be carried over the port as a TLP.
+    #[error("the port cannot carry this TLP: {reason}")]
+    Unsendable {
+        /// Why.
+        reason: String,
     },
     /// The model stopped by itself, e.g. on a failed assertion.
     #[error("cycle {cycle}: the model stopped: {reason}")]
@@ -86,9 +84,8 @@ pub enum EndpointError {
 /// TLPs are dword slices as [`crate::pcie::codec`] describes: optional prefix, header, payload.
 /// Cycle `n` is the time before the `n+1`th rising clock edge.
 pub trait Endpoint {
-    /// Queues a TLP for the device, which is offered it in cycle `ready_at` or, if the device
-    /// is still busy with earlier ones, as soon as possible after it. TLPs are taken in the order
-    /// of pushing; callers push in the order of `ready_at`.
+    /// Queues a TLP for the device. Of the TLPs that are ready, the one with the lowest
+    /// `ready_at` goes first, of those the one pushed first; it starts as soon as the port is free.
     fn push(&mut self, ready_at: Cycle, tlp: &[u32]) -> Result<(), EndpointError>;
 
     /// Clocks the device until it has sent a TLP, at most `max_cycles`.

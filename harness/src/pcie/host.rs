@@ -4,115 +4,136 @@
 
 //! The handle that host software holds: accesses to the device, simulated time, interrupts.
 
+use std::cell::{RefCell, RefMut};
+use std::fmt;
 use std::future::Future;
 use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
 
-use super::Knobs;
-use super::access::AccessError;
-use super::ids::Bdf;
+use super::access::{Access, AccessError};
 use super::listener::TlpListener;
-use super::msi::{Msi, MsiCount, MsiVector};
-use crate::endpoint::{Cycle, Endpoint, EndpointError};
+use super::msi::{Msi, MsiVector};
+use super::root_complex::RootComplex;
+use super::tlp::{AddressType, Attributes, ConfigRequest, MemRequest, Message, Tlp, TlpRef};
+use super::waits::{WaitFor, WaitId};
+use super::{Bdf, Knobs, Stats, Tag};
+use crate::endpoint::{Cycle, Endpoint};
 use crate::iommu::Iommu;
 use crate::mem::{Hpa, Memory};
 
-/// Why a run ended before its main task did.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// Every task waits and the device is silent.
-    #[error("deadlock at cycle {cycle}: nothing has happened for {silent} cycles while waiting for {}", waits.join(", "))]
-    Deadlock {
-        /// When it was noticed.
-        cycle: Cycle,
-        /// How long the port was silent.
-        silent: u64,
-        /// What tasks wait for.
-        waits: Vec<String>,
-    },
-    /// The device sent something that is not a TLP.
-    #[error("cycle {cycle}: malformed TLP from the device: {error}; dwords {words:08x?}")]
-    Malformed {
-        /// When.
-        cycle: Cycle,
-        /// What is wrong.
-        error: super::codec::TlpError,
-        /// The TLP.
-        words: Vec<u32>,
-    },
-    /// The device failed.
-    #[error(transparent)]
-    Endpoint(#[from] EndpointError),
-    /// A listener could not keep what it heard.
-    #[error("cannot write the trace: {0}")]
-    Listener(#[from] io::Error),
-}
-
 /// Host software's handle to the root complex. Clones are handles to the same one; all of them
 /// stay on one thread.
-#[derive(Clone, Debug)]
-pub struct Host {}
+#[derive(Clone)]
+pub struct Host {
+    rc: Rc<RefCell<RootComplex>>,
+    memory: Memory,
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host").finish_non_exhaustive()
+    }
+}
 
 impl Host {
     /// A root complex with `endpoint` on its port.
-    pub fn new(_endpoint: Box<dyn Endpoint>, _memory: Memory, _knobs: Knobs) -> Self {
-        todo!()
+    pub fn new(endpoint: Box<dyn Endpoint>, memory: Memory, knobs: Knobs) -> Self {
+        let rc = RootComplex::new(endpoint, memory.clone(), knobs);
+        Self {
+            rc: Rc::new(RefCell::new(rc)),
+            memory,
+        }
     }
 
-    /// Runs `main` and every task it spawns with `tokio::task::spawn_local` until `main` is done.
-    /// Time passes only while all tasks wait. Must not be called from inside a tokio runtime.
-    pub fn run<F: Future>(&self, _main: F) -> Result<F::Output, RunError> {
-        todo!()
+    /// The root complex; never held over an await.
+    pub(super) fn rc(&self) -> RefMut<'_, RootComplex> {
+        self.rc.borrow_mut()
     }
 
     /// The current cycle.
     pub fn now(&self) -> Cycle {
-        todo!()
+        self.rc().endpoint.now()
     }
 
     /// Waits for `cycles` to pass.
-    pub async fn sleep(&self, _cycles: u64) {
-        todo!()
+    pub async fn sleep(&self, cycles: u64) {
+        let until = self.now() + cycles;
+        let wait = self.wait(WaitFor::Cycle(until));
+        self.rc().timers.add(until, wait.id);
+        wait.await;
     }
 
     /// Host memory.
-    pub fn memory(&self) -> Memory {
-        todo!()
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// The settings the root complex was made with.
+    pub fn knobs(&self) -> Knobs {
+        self.rc().knobs.clone()
     }
 
     /// Lets `f` program the IOMMU, invalidate its caches or read its fault log.
-    pub fn iommu<R>(&self, _f: impl FnOnce(&mut Iommu) -> R) -> R {
-        todo!()
+    pub fn iommu<R>(&self, f: impl FnOnce(&mut Iommu) -> R) -> R {
+        f(&mut self.rc().iommu)
+    }
+
+    /// Counts of what went wrong without ending the run.
+    pub fn stats(&self) -> Stats {
+        self.rc().stats
     }
 
     /// Adds somebody who sees every TLP.
-    pub fn add_listener(&self, _listener: Box<dyn TlpListener>) {
-        todo!()
+    pub fn add_listener(&self, listener: Box<dyn TlpListener>) {
+        self.rc().listeners.push(listener);
     }
 
     /// Tells all listeners that the run is over, and drops them.
     pub fn finish_listeners(&self) -> io::Result<()> {
-        todo!()
+        let listeners = std::mem::take(&mut self.rc().listeners);
+        listeners
+            .into_iter()
+            .try_for_each(|mut listener| listener.finish())
     }
 
-    /// Whether the device has nothing in flight.
+    /// Whether the device has nothing in flight and has taken all TLPs.
     pub fn device_idle(&self) -> bool {
-        todo!()
+        self.rc().endpoint.idle()
     }
 
     /// Reads a config register; `offset` is a multiple of 4.
-    pub async fn config_read32(&self, _bdf: Bdf, _offset: u16) -> Result<u32, AccessError> {
-        todo!()
+    pub async fn config_read32(&self, bdf: Bdf, offset: u16) -> Result<u32, AccessError> {
+        let what = Access::ConfigRead { bdf, offset };
+        let bytes = self
+            .request(what, 4, |requester, tag| Tlp::ConfigRead {
+                request: config_request(requester, tag, bdf, offset, 0xf),
+            })
+            .await?;
+        let dword = <[u8; 4]>::try_from(bytes.as_slice());
+        dword
+            .map(u32::from_le_bytes)
+            .map_err(|_| AccessError::BadCompletion {
+                what,
+                reason: "not one dword",
+            })
     }
 
     /// Writes the enabled bytes of a config register; `offset` is a multiple of 4.
     pub async fn config_write(
         &self,
-        _bdf: Bdf,
-        _offset: u16,
-        _value: u32,
-        _byte_enables: u8,
+        bdf: Bdf,
+        offset: u16,
+        value: u32,
+        byte_enables: u8,
     ) -> Result<(), AccessError> {
-        todo!()
+        let what = Access::ConfigWrite { bdf, offset };
+        let tlp = |requester, tag| Tlp::ConfigWrite {
+            request: config_request(requester, tag, bdf, offset, byte_enables),
+            data: value,
+        };
+        self.request(what, 0, tlp).await.map(|_| ())
     }
 
     /// Writes a whole config register.
@@ -125,9 +146,24 @@ impl Host {
         self.config_write(bdf, offset, value, 0xf).await
     }
 
-    /// Reads device memory: any address, any length.
-    pub async fn read(&self, _address: u64, _data: &mut [u8]) -> Result<(), AccessError> {
-        todo!()
+    /// Reads device memory: any address, any length; split at 4 KiB and at Max_Payload_Size.
+    pub async fn read(&self, address: u64, data: &mut [u8]) -> Result<(), AccessError> {
+        let mut done = 0;
+        while done < data.len() {
+            let at = address + done as u64;
+            let bytes = self.piece(at, data.len() - done);
+            let what = Access::MemRead {
+                address: at,
+                bytes: bytes as u32,
+            };
+            let tlp = |requester, tag| Tlp::MemRead {
+                request: mem_request(requester, tag, at, bytes),
+            };
+            let answer = self.request(what, bytes as u32, tlp).await?;
+            data[done..done + bytes].copy_from_slice(&answer);
+            done += bytes;
+        }
+        Ok(())
     }
 
     /// Reads a dword of device memory.
@@ -146,8 +182,21 @@ impl Host {
 
     /// Posts a write to device memory: any address, any length; split at 4 KiB and at
     /// Max_Payload_Size.
-    pub fn write(&self, _address: u64, _data: &[u8]) {
-        todo!()
+    pub fn write(&self, address: u64, data: &[u8]) {
+        let mut done = 0;
+        while done < data.len() {
+            let at = address + done as u64;
+            let bytes = self.piece(at, data.len() - done);
+            let mut words = [0u32; 1024];
+            let skip = at as usize & 3;
+            bytemuck::cast_slice_mut(&mut words)[skip..skip + bytes]
+                .copy_from_slice(&data[done..done + bytes]);
+            let mut rc = self.rc();
+            let request = mem_request(rc.knobs.root, Tag::default(), at, bytes);
+            let data = &words[..usize::from(request.length)];
+            rc.send(&Tlp::MemWrite { request, data });
+            done += bytes;
+        }
     }
 
     /// Posts a dword.
@@ -161,31 +210,188 @@ impl Host {
     }
 
     /// Posts one 64-byte write, as MOVDIR64B does.
-    pub fn write_portal(&self, _address: u64, _data: &[u8; 64]) -> Result<(), AccessError> {
-        todo!()
+    pub fn write_portal(&self, address: u64, data: &[u8; 64]) -> Result<(), AccessError> {
+        if !address.is_multiple_of(64) {
+            return Err(AccessError::UnalignedPortal { address });
+        }
+        self.write(address, data);
+        Ok(())
     }
 
-    /// Sends a TLP as it is, legal or not. Completions to it are dropped as unexpected.
-    pub fn send_raw(&self, _words: &[u32]) {
-        todo!()
+    /// Sends a TLP as it is, legal or not. Completions to it count as unexpected.
+    pub fn send_raw(&self, words: &[u32]) {
+        let mut rc = self.rc();
+        let now = rc.endpoint.now();
+        rc.send_words(now, words);
     }
 
     /// Claims an interrupt message. A second claim of the same message shares its count.
-    pub fn on_msi(&self, _msi: Msi) -> MsiVector {
-        todo!()
+    pub fn on_msi(&self, msi: Msi) -> MsiVector {
+        MsiVector::new(self.clone(), msi)
     }
 
     /// Messages that nobody had claimed, with the cycle each came, oldest first; forgets them.
     pub fn take_unclaimed_msis(&self) -> Vec<(Cycle, Msi)> {
-        todo!()
+        std::mem::take(&mut self.rc().msis.unclaimed)
     }
 
-    /// Waits until the device writes to the 64-byte line that holds `address`. To poll a record, read
-    /// it first and wait only if it is not there: nothing passes between the two.
-    pub async fn wait_for_write(&self, _address: Hpa) {
-        todo!()
+    /// Message TLPs of the device (errors, power management), oldest first; forgets them.
+    pub fn take_messages(&self) -> Vec<(Cycle, Message)> {
+        std::mem::take(&mut self.rc().messages)
+    }
+
+    /// Waits until the device writes to the 64-byte line that holds `address`. To poll a record,
+    /// read it first and wait only if it is not there: nothing passes between the two.
+    pub async fn wait_for_write(&self, address: Hpa) {
+        let wait = self.wait(WaitFor::Write(address));
+        self.rc().watch.add(address, wait.id);
+        wait.await;
+    }
+
+    /// Bytes of an access at `address` that one TLP can carry, of `bytes` in all.
+    fn piece(&self, address: u64, bytes: usize) -> usize {
+        let payload = u64::from(self.rc().mps) - (address & 3);
+        let page = 0x1000 - (address & 0xfff);
+        bytes.min(payload.min(page) as usize)
+    }
+
+    /// Sends a non-posted request and waits for all its completions.
+    async fn request(
+        &self,
+        what: Access,
+        bytes: u32,
+        tlp: impl FnOnce(Bdf, Tag) -> TlpRef<'static>,
+    ) -> Result<Vec<u8>, AccessError> {
+        let tag = self.tag().await;
+        let wait = self.wait(WaitFor::Completion(what));
+        let request = SentRequest { host: self, tag };
+        let (since, cycles) = {
+            let rc = &mut *self.rc();
+            let now = rc.endpoint.now();
+            rc.requester.sent(tag, what, bytes, wait.id);
+            rc.timers.add(now + rc.knobs.completion_timeout, wait.id);
+            rc.send(&tlp(rc.knobs.root, tag));
+            (now, rc.knobs.completion_timeout)
+        };
+        wait.await;
+        let answer = request.finish();
+        answer.unwrap_or(Err(AccessError::Timeout {
+            what,
+            since,
+            cycles,
+        }))
+    }
+
+    /// A free tag.
+    async fn tag(&self) -> Tag {
+        loop {
+            if let Some(tag) = self.rc().requester.take_tag() {
+                return tag;
+            }
+            let wait = self.wait(WaitFor::Tag);
+            self.rc().requester.waiting.push(wait.id);
+            wait.await;
+        }
+    }
+
+    pub(super) fn wait(&self, wait_for: WaitFor) -> Wait<'_> {
+        Wait {
+            host: self,
+            id: self.rc().waits.add(wait_for),
+        }
     }
 }
 
-#[allow(unused)]
-fn _uses(_: MsiCount) {}
+/// A request on its way. If the task that sent it is dropped, nobody takes the answer.
+struct SentRequest<'a> {
+    host: &'a Host,
+    tag: Tag,
+}
+
+impl SentRequest<'_> {
+    fn finish(&self) -> Option<Result<Vec<u8>, AccessError>> {
+        let rc = &mut *self.host.rc();
+        rc.requester.finish(self.tag, &mut rc.waits)
+    }
+}
+
+impl Drop for SentRequest<'_> {
+    fn drop(&mut self) {
+        // The answer, if it was not taken.
+        let _ = self.finish();
+    }
+}
+
+/// Ends when the event it was made for has happened.
+pub(super) struct Wait<'a> {
+    host: &'a Host,
+    id: WaitId,
+}
+
+impl Wait<'_> {
+    pub fn id(&self) -> WaitId {
+        self.id
+    }
+}
+
+impl Future for Wait<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        self.host.rc().waits.poll(self.id, context)
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        let rc = &mut *self.host.rc();
+        match rc.waits.remove(self.id) {
+            Some(WaitFor::Write(address)) => rc.watch.remove(address, self.id),
+            Some(WaitFor::Msi(msi)) => rc.msis.remove_wait(msi, self.id),
+            Some(WaitFor::Tag) => rc.requester.waiting.retain(|&id| id != self.id),
+            Some(WaitFor::Cycle(_) | WaitFor::Completion(_)) | None => {}
+        }
+    }
+}
+
+fn config_request(
+    requester: Bdf,
+    tag: Tag,
+    target: Bdf,
+    register: u16,
+    first_be: u8,
+) -> ConfigRequest {
+    ConfigRequest {
+        requester,
+        tag,
+        target,
+        register,
+        first_be,
+        type1: false,
+        attr: Attributes::default(),
+    }
+}
+
+/// A request for `bytes` from `address` on, which one TLP can carry.
+fn mem_request(requester: Bdf, tag: Tag, address: u64, bytes: usize) -> MemRequest {
+    let skip = (address & 3) as usize;
+    let length = (skip + bytes).div_ceil(4);
+    let first = 0xf << skip & 0xf;
+    let last = 0xf >> (length * 4 - skip - bytes);
+    let (first_be, last_be) = if length == 1 {
+        (first & last, 0)
+    } else {
+        (first, last)
+    };
+    MemRequest {
+        requester,
+        tag,
+        address: address & !3,
+        length: length as u16,
+        first_be,
+        last_be,
+        attr: Attributes::default(),
+        at: AddressType::Untranslated,
+        pasid: None,
+    }
+}

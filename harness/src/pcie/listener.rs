@@ -20,11 +20,23 @@ pub enum Direction {
     FromDevice,
 }
 
-/// Sees every TLP at the port, in the order of simulated time.
+/// A TLP at the port.
+#[derive(Clone, Copy, Debug)]
+pub struct TlpEvent<'a> {
+    /// Which way.
+    pub direction: Direction,
+    /// To the device: when it is first offered, which for completions is some time ahead. From
+    /// the device: when its last beat left.
+    pub cycle: Cycle,
+    /// Prefix, header, payload.
+    pub words: &'a [u32],
+}
+
+/// Sees every TLP: those of the device when the root complex handles them, those of the host when
+/// they are queued.
 pub trait TlpListener {
-    /// A TLP passes. `cycle` is when it is first offered to the device, or when its last beat
-    /// left the device. An error ends the run.
-    fn tlp(&mut self, direction: Direction, cycle: Cycle, words: &[u32]) -> io::Result<()>;
+    /// A TLP passes. An error ends the run.
+    fn tlp(&mut self, event: &TlpEvent<'_>) -> io::Result<()>;
 
     /// No TLP will follow.
     fn finish(&mut self) -> io::Result<()> {

@@ -7,18 +7,27 @@
 
 mod access;
 pub mod codec;
+mod completer;
 mod enumerate;
 mod host;
 mod ids;
 mod knobs;
 mod listener;
 mod msi;
+mod requester;
+mod root_complex;
+mod run;
+mod timers;
 pub mod tlp;
+mod waits;
+mod watch;
 
 pub use access::{Access, AccessError};
 pub use enumerate::{Bar, Capability, DeviceInfo, EnumerateError, ExtendedCapability};
-pub use host::{Host, RunError};
+pub use host::Host;
 pub use ids::{Bdf, Pasid, Tag};
 pub use knobs::Knobs;
-pub use listener::{Direction, TlpListener};
+pub use listener::{Direction, TlpEvent, TlpListener};
 pub use msi::{Msi, MsiCount, MsiVector};
+pub use root_complex::Stats;
+pub use run::RunError;

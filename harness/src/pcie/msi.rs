@@ -4,6 +4,10 @@
 
 //! Interrupt messages: where device writes to FEEx_xxxxh end.
 
+use std::collections::BTreeMap;
+
+use super::host::Host;
+use super::waits::{WaitFor, WaitId, Waits};
 use crate::endpoint::Cycle;
 
 /// An interrupt message.
@@ -24,19 +28,109 @@ pub struct MsiCount {
     pub last: Cycle,
 }
 
-/// Receives one message, from [`super::Host::on_msi`] until dropped.
+#[derive(Debug, Default)]
+struct Claim {
+    owners: usize,
+    count: MsiCount,
+    waiting: Vec<WaitId>,
+}
+
+/// All messages that came.
+#[derive(Debug, Default)]
+pub(super) struct MsiSink {
+    claims: BTreeMap<Msi, Claim>,
+    pub unclaimed: Vec<(Cycle, Msi)>,
+}
+
+impl MsiSink {
+    pub fn arrived(&mut self, cycle: Cycle, msi: Msi, waits: &mut Waits) {
+        match self.claims.get_mut(&msi) {
+            None => self.unclaimed.push((cycle, msi)),
+            Some(claim) => {
+                claim.count = MsiCount {
+                    count: claim.count.count + 1,
+                    last: cycle,
+                };
+                for id in claim.waiting.drain(..) {
+                    waits.complete(id);
+                }
+            }
+        }
+    }
+
+    pub fn claim(&mut self, msi: Msi) {
+        self.claims.entry(msi).or_default().owners += 1;
+    }
+
+    fn release(&mut self, msi: Msi) {
+        if let Some(claim) = self.claims.get_mut(&msi) {
+            claim.owners -= 1;
+            if claim.owners == 0 {
+                self.claims.remove(&msi);
+            }
+        }
+    }
+
+    pub fn count(&self, msi: Msi) -> MsiCount {
+        self.claims
+            .get(&msi)
+            .map(|claim| claim.count)
+            .unwrap_or_default()
+    }
+
+    pub fn add_wait(&mut self, msi: Msi, id: WaitId) {
+        if let Some(claim) = self.claims.get_mut(&msi) {
+            claim.waiting.push(id);
+        }
+    }
+
+    pub fn remove_wait(&mut self, msi: Msi, id: WaitId) {
+        if let Some(claim) = self.claims.get_mut(&msi) {
+            claim.waiting.retain(|&waiting| waiting != id);
+        }
+    }
+}
+
+/// Receives one message, from [`Host::on_msi`] until dropped.
 #[derive(Debug)]
-pub struct MsiVector {}
+pub struct MsiVector {
+    host: Host,
+    msi: Msi,
+}
 
 impl MsiVector {
+    pub(super) fn new(host: Host, msi: Msi) -> Self {
+        host.rc().msis.claim(msi);
+        Self { host, msi }
+    }
+
+    /// The message.
+    pub fn msi(&self) -> Msi {
+        self.msi
+    }
+
     /// Messages so far.
     pub fn count(&self) -> MsiCount {
-        todo!()
+        self.host.rc().msis.count(self.msi)
     }
 
     /// Waits until more than `seen` messages have come. Give it the `count` of the last return
     /// value and no message is missed.
-    pub async fn wait(&self, _seen: u64) -> MsiCount {
-        todo!()
+    pub async fn wait(&self, seen: u64) -> MsiCount {
+        loop {
+            let count = self.count();
+            if count.count > seen {
+                return count;
+            }
+            let wait = self.host.wait(WaitFor::Msi(self.msi));
+            self.host.rc().msis.add_wait(self.msi, wait.id());
+            wait.await;
+        }
+    }
+}
+
+impl Drop for MsiVector {
+    fn drop(&mut self) {
+        self.host.rc().msis.release(self.msi);
     }
 }

@@ -1,0 +1,120 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! The root complex as completer: how it cuts and delays the data of device reads.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+use super::tlp::{Attributes, Completion, CompletionStatus, MemRequest};
+use super::{Bdf, Knobs};
+use crate::endpoint::Cycle;
+
+/// Part of a read that one completion answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    /// When the completion is ready to be sent.
+    pub ready_at: Cycle,
+    /// First dword, counted from the request's.
+    pub dword: usize,
+    /// How many.
+    pub dwords: usize,
+    /// Bytes from the first one of this piece to the end of the request.
+    pub byte_count: u32,
+    /// Address of the first byte.
+    pub first_byte: u64,
+}
+
+/// Choices of the completer, all from one seed.
+#[derive(Debug)]
+pub(super) struct Completer {
+    rng: ChaCha8Rng,
+    latency: u64,
+    jitter: u64,
+    split: bool,
+    rcb: u64,
+}
+
+impl Completer {
+    pub fn new(knobs: &Knobs) -> Self {
+        Self {
+            rng: ChaCha8Rng::seed_from_u64(knobs.seed),
+            latency: knobs.latency,
+            jitter: knobs.jitter,
+            split: knobs.split_completions,
+            rcb: u64::from(knobs.rcb),
+        }
+    }
+
+    /// When the first completion of a request seen in `cycle` is ready.
+    pub fn ready_at(&mut self, cycle: Cycle) -> Cycle {
+        cycle + self.latency + self.draw(self.jitter)
+    }
+
+    /// A number from 0 to `most`.
+    fn draw(&mut self, most: u64) -> u64 {
+        if most == 0 {
+            0
+        } else {
+            self.rng.next_u64() % (most + 1)
+        }
+    }
+
+    /// The piece that follows `last`, in address order; the first one if `last` is `None`.
+    ///
+    /// A completion ends where the request does or at a Read Completion Boundary, and its payload
+    /// is at most `mps` bytes (PCIe 2.3.1.1).
+    pub fn next(
+        &mut self,
+        request: &MemRequest,
+        cycle: Cycle,
+        last: Option<Piece>,
+        mps: u16,
+    ) -> Option<Piece> {
+        let end = request.first_byte() + u64::from(request.byte_count());
+        let (first_byte, not_before) = match last {
+            None => (request.first_byte(), Cycle(0)),
+            Some(last) => {
+                let next = request.address + (last.dword + last.dwords) as u64 * 4;
+                if next >= end {
+                    return None;
+                }
+                (next, last.ready_at)
+            }
+        };
+        let last_boundary = (first_byte + u64::from(mps)) / self.rcb * self.rcb;
+        let mut cut = end.min(last_boundary);
+        if self.split {
+            let first_boundary = (first_byte / self.rcb + 1) * self.rcb;
+            let boundaries = (cut.saturating_sub(first_boundary)).div_ceil(self.rcb);
+            cut = cut.min(first_boundary + self.draw(boundaries) * self.rcb);
+        }
+        let start = first_byte & !3;
+        Some(Piece {
+            ready_at: self.ready_at(cycle).max(not_before),
+            dword: ((start - request.address) / 4) as usize,
+            dwords: (cut - start).div_ceil(4) as usize,
+            byte_count: (end - first_byte) as u32,
+            first_byte,
+        })
+    }
+}
+
+impl Piece {
+    /// The header of the piece's completion.
+    pub fn completion(&self, request: &MemRequest, completer: Bdf) -> Completion {
+        Completion {
+            completer,
+            status: CompletionStatus::Success,
+            byte_count: self.byte_count as u16,
+            requester: request.requester,
+            tag: request.tag,
+            lower_address: (self.first_byte & 0x7f) as u8,
+            attr: Attributes {
+                poisoned: false,
+                ..request.attr
+            },
+        }
+    }
+}

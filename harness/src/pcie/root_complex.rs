@@ -1,0 +1,318 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! The root complex: what it does with each TLP of the device, and how simulated time goes on.
+
+use super::codec::MAX_DWORDS;
+use super::completer::Completer;
+use super::listener::{Direction, TlpEvent, TlpListener};
+use super::msi::{Msi, MsiSink};
+use super::requester::Requester;
+use super::run::RunError;
+use super::timers::Timers;
+use super::tlp::{Attributes, Completion, CompletionStatus, MemRequest, Message, Tlp, TlpRef};
+use super::waits::Waits;
+use super::watch::LineWatch;
+use super::{Bdf, Knobs, Tag};
+use crate::endpoint::{Cycle, Endpoint, Stop};
+use crate::iommu::{self, Iommu, Target};
+use crate::mem::{Hpa, Iova, Memory};
+
+#[cfg(target_endian = "big")]
+compile_error!("payload dwords are copied to host memory as this CPU stores them");
+
+/// Max_Payload_Size until software sets another.
+const RESET_MPS: u16 = 128;
+
+/// Counts of what goes wrong without ending the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Device requests answered UR.
+    pub unsupported: u64,
+    /// Device writes that were blocked, poisoned, or led nowhere.
+    pub dropped_writes: u64,
+    /// Completions that nobody had asked for, or that came too late.
+    pub unexpected_completions: u64,
+}
+
+/// Everything above the device's port.
+pub(super) struct RootComplex {
+    pub endpoint: Box<dyn Endpoint>,
+    pub memory: Memory,
+    pub iommu: Iommu,
+    pub knobs: Knobs,
+    /// Max_Payload_Size that the device is set to.
+    pub mps: u16,
+    pub requester: Requester,
+    pub waits: Waits,
+    pub timers: Timers,
+    pub watch: LineWatch,
+    pub msis: MsiSink,
+    pub listeners: Vec<Box<dyn TlpListener>>,
+    pub messages: Vec<(Cycle, Message)>,
+    pub stats: Stats,
+    completer: Completer,
+    /// When a TLP last passed, either way.
+    last_tlp: Cycle,
+    /// Happened while a task was sending; ends the run.
+    failure: Option<RunError>,
+    /// Buffers for the TLP that is being sent or handled.
+    tx: Vec<u32>,
+    rx: Vec<u32>,
+}
+
+impl RootComplex {
+    pub fn new(endpoint: Box<dyn Endpoint>, memory: Memory, knobs: Knobs) -> Self {
+        Self {
+            endpoint,
+            memory,
+            iommu: Iommu::default(),
+            mps: RESET_MPS,
+            requester: Requester::new(knobs.root),
+            waits: Waits::default(),
+            timers: Timers::default(),
+            watch: LineWatch::default(),
+            msis: MsiSink::default(),
+            listeners: Vec::new(),
+            messages: Vec::new(),
+            stats: Stats::default(),
+            completer: Completer::new(&knobs),
+            last_tlp: Cycle(0),
+            failure: None,
+            tx: Vec::with_capacity(MAX_DWORDS),
+            rx: Vec::with_capacity(MAX_DWORDS),
+            knobs,
+        }
+    }
+
+    /// Runs the device until a wait has ended.
+    pub fn advance(&mut self) -> Result<(), RunError> {
+        loop {
+            if let Some(failure) = self.failure.take() {
+                return Err(failure);
+            }
+            let now = self.endpoint.now();
+            self.timers.fire(now, &mut self.waits);
+            if self.waits.take_woken() {
+                return Ok(());
+            }
+            let cycles = match self.timers.next(&self.waits) {
+                Some(at) => at - now,
+                None => self.until_deadlock(now)?,
+            };
+            if self.endpoint.run(cycles)? == Stop::Tlp {
+                self.receive()?;
+            }
+        }
+    }
+
+    /// How long the device may still be silent.
+    fn until_deadlock(&self, now: Cycle) -> Result<u64, RunError> {
+        let silent = now - self.last_tlp;
+        match self.knobs.deadlock_after.checked_sub(silent) {
+            Some(left) if left > 0 => Ok(left),
+            _ => Err(RunError::Deadlock {
+                cycle: now,
+                silent,
+                waits: self.waits.pending(),
+            }),
+        }
+    }
+
+    /// Sends a TLP now.
+    pub fn send<P: AsRef<[u32]>>(&mut self, tlp: &Tlp<P>) {
+        let mut words = std::mem::take(&mut self.tx);
+        words.clear();
+        tlp.encode(&mut words);
+        self.send_words(self.endpoint.now(), &words);
+        self.tx = words;
+    }
+
+    /// Sends a TLP that is ready in cycle `ready_at`.
+    pub fn send_words(&mut self, ready_at: Cycle, words: &[u32]) {
+        self.last_tlp = self.last_tlp.max(ready_at);
+        let sent = self
+            .endpoint
+            .push(ready_at, words)
+            .map_err(RunError::from)
+            .and_then(|()| self.tell(Direction::ToDevice, ready_at, words));
+        if let Err(error) = sent {
+            self.failure.get_or_insert(error);
+        }
+    }
+
+    fn tell(&mut self, direction: Direction, cycle: Cycle, words: &[u32]) -> Result<(), RunError> {
+        for listener in &mut self.listeners {
+            listener.tlp(&TlpEvent {
+                direction,
+                cycle,
+                words,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Handles all TLPs that the device has sent.
+    fn receive(&mut self) -> Result<(), RunError> {
+        let mut words = std::mem::take(&mut self.rx);
+        while let Some((cycle, tlp)) = self.endpoint.next_tlp() {
+            words.clear();
+            words.extend_from_slice(tlp);
+            self.last_tlp = self.last_tlp.max(cycle);
+            self.tell(Direction::FromDevice, cycle, &words)?;
+            self.handle(cycle, &words)?;
+        }
+        self.rx = words;
+        Ok(())
+    }
+
+    fn handle(&mut self, cycle: Cycle, words: &[u32]) -> Result<(), RunError> {
+        let tlp = TlpRef::decode(words).map_err(|error| RunError::Malformed {
+            cycle,
+            error,
+            words: words.to_vec(),
+        })?;
+        match tlp {
+            Tlp::MemRead { request } => self.read(cycle, &request),
+            Tlp::MemWrite { request, data } => self.write(cycle, &request, data),
+            Tlp::DmWr { request, .. } => {
+                self.refuse(cycle, (request.requester, request.tag), request.attr, 4, 0);
+            }
+            Tlp::ConfigRead { request } | Tlp::ConfigWrite { request, .. } => {
+                self.refuse(cycle, (request.requester, request.tag), request.attr, 4, 0);
+            }
+            Tlp::Completion { completion, data } => {
+                if !self.requester.completed(&completion, data, &mut self.waits) {
+                    self.stats.unexpected_completions += 1;
+                }
+            }
+            Tlp::Message { message, .. } => self.messages.push((cycle, message)),
+        }
+        Ok(())
+    }
+
+    /// Asks the IOMMU where a request goes.
+    fn route(&mut self, request: &MemRequest, access: iommu::Access) -> Option<Target> {
+        let whole = request.length == 1 && request.first_be == 0xf;
+        let request = iommu::Request {
+            source: request.requester,
+            pasid: request.pasid.map(|prefix| prefix.pasid),
+            privileged: request.pasid.is_some_and(|prefix| prefix.privileged),
+            at: request.at,
+            address: Iova(request.address),
+            access,
+            whole_dword: whole,
+            zero_length: request.is_zero_length(),
+        };
+        self.iommu.route(&self.memory, &request).ok()
+    }
+
+    fn read(&mut self, cycle: Cycle, request: &MemRequest) {
+        let bytes = usize::from(request.length) * 4;
+        let source = match self.route(request, iommu::Access::Read) {
+            Some(Target::Memory(at)) if self.memory.contains(at, bytes) => Some(at),
+            Some(Target::Nothing) => None,
+            _ => {
+                let id = (request.requester, request.tag);
+                let lower_address = (request.first_byte() & 0x7f) as u8;
+                return self.refuse(cycle, id, request.attr, request.byte_count(), lower_address);
+            }
+        };
+        let mut words = std::mem::take(&mut self.tx);
+        let mut last = None;
+        while let Some(piece) = self.completer.next(request, cycle, last, self.mps) {
+            words.clear();
+            piece
+                .completion(request, self.knobs.root)
+                .encode(piece.dwords, &mut words);
+            let header = words.len();
+            words.resize(header + piece.dwords, 0);
+            if let Some(at) = source {
+                let data = bytemuck::cast_slice_mut(&mut words[header..]);
+                // Cannot fail: the whole range was checked above.
+                let _ = self.memory.read(at.offset(piece.dword as u64 * 4), data);
+            }
+            self.send_words(piece.ready_at, &words);
+            last = Some(piece);
+        }
+        self.tx = words;
+    }
+
+    fn write(&mut self, cycle: Cycle, request: &MemRequest, data: &[u32]) {
+        let target = match self.route(request, iommu::Access::Write) {
+            Some(target) if !request.attr.poisoned => target,
+            _ => {
+                self.stats.dropped_writes += 1;
+                return;
+            }
+        };
+        match target {
+            Target::Memory(at) if self.memory.contains(at, data.len() * 4) => {
+                self.store(at, request, bytemuck::cast_slice(data));
+            }
+            Target::Memory(_) | Target::Nothing => self.stats.dropped_writes += 1,
+            Target::Interrupt => {
+                let msi = Msi {
+                    address: request.address,
+                    data: data[0],
+                };
+                self.msis.arrived(cycle, msi, &mut self.waits);
+            }
+        }
+    }
+
+    /// Writes the enabled bytes of `data`, whose first dword goes to `at`.
+    fn store(&mut self, at: Hpa, request: &MemRequest, data: &[u8]) {
+        let mut write = |start: usize, bytes: usize| {
+            // Cannot fail: the whole range was checked by the caller.
+            let _ = self
+                .memory
+                .write(at.offset(start as u64), &data[start..start + bytes]);
+            self.watch
+                .written(at.offset(start as u64), bytes as u64, &mut self.waits);
+        };
+        if request.is_zero_length() {
+            return;
+        }
+        if request.is_contiguous() {
+            let start = (request.first_byte() - request.address) as usize;
+            return write(start, request.byte_count() as usize);
+        }
+        // Gaps: one dword, or two dwords at most (PCIe 2.2.5).
+        let enables = request.first_be | request.last_be << 4;
+        (0..data.len())
+            .filter(|byte| enables >> byte & 1 != 0)
+            .for_each(|byte| write(byte, 1));
+    }
+
+    /// Answers a non-posted request with UR, as late as if it had succeeded.
+    fn refuse(
+        &mut self,
+        cycle: Cycle,
+        (requester, tag): (Bdf, Tag),
+        attr: Attributes,
+        byte_count: u32,
+        lower_address: u8,
+    ) {
+        self.stats.unsupported += 1;
+        let completion = Completion {
+            completer: self.knobs.root,
+            status: CompletionStatus::UnsupportedRequest,
+            byte_count: byte_count as u16,
+            requester,
+            tag,
+            lower_address,
+            attr: Attributes {
+                poisoned: false,
+                ..attr
+            },
+        };
+        let ready_at = self.completer.ready_at(cycle);
+        let mut words = std::mem::take(&mut self.tx);
+        words.clear();
+        completion.encode(0, &mut words);
+        self.send_words(ready_at, &words);
+        self.tx = words;
+    }
+}
