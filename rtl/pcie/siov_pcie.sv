@@ -4,13 +4,13 @@
 
 /// The PCIe room: takes TLPs apart, keeps config space, answers requests, sends TLPs.
 ///
-/// Receive: one beat a clock. Config and BAR0 requests and all that ends in a completion go through
-/// one in-order queue, so a read sees every earlier write. A portal write is offered only when the
-/// BAR0 writes received before it have been performed. Completions go straight to dma/.
-/// Transmit: three sources (completions, read requests, posted writes), each a stream of whole TLPs;
-/// a class without credits never blocks another; a completion never passes a posted TLP that was
-/// accepted before it. `*_tx_ready_o` high with valid means the beat has entered the ordered output
-/// stream.
+/// Receive: one beat a clock. Config and BAR0 requests, and all else that ends in a completion, go
+/// through one in-order queue, so a read sees every earlier write. A portal write is offered only
+/// when the BAR0 writes received before it have been performed. Completions go straight to dma/.
+/// Transmit: three sources (completions, read requests, posted writes), each a stream of whole
+/// TLPs; a class without credits never blocks another; a completion never passes a posted TLP that
+/// was accepted before it. `*_tx_ready_o` high with valid means the beat has entered the ordered
+/// output stream.
 module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   input  logic       clk_i,
   input  logic       rst_ni,

@@ -60,14 +60,18 @@ module siov_pcie_cfg
   end
 
   always_ff @(posedge clk_i) begin
-    for (int unsigned r = 0; r < NumRwRegs; r++) begin
-      if (!rst_ni) begin
-        rw_q[r] <= RwRegs[r].reset;
-      end else if (flr_i) begin
+    if (!rst_ni) begin
+      for (int unsigned r = 0; r < NumRwRegs; r++) rw_q[r] <= RwRegs[r].reset;
+    end else if (flr_i) begin
+      for (int unsigned r = 0; r < NumRwRegs; r++) begin
         rw_q[r] <= (rw_q[r] & RwRegs[r].keep) | (RwRegs[r].reset & ~RwRegs[r].keep);
-      end else if (cfg_valid_i && addr == RwRegs[r].addr) begin
-        rw_q[r] <= (rw_q[r] & ~(write_mask & RwRegs[r].mask)) |
-                   (cfg_i.wdata & write_mask & RwRegs[r].mask);
+      end
+    end else if (cfg_valid_i && cfg_i.write) begin
+      for (int unsigned r = 0; r < NumRwRegs; r++) begin
+        if (addr == RwRegs[r].addr) begin
+          rw_q[r] <= (rw_q[r] & ~(write_mask & RwRegs[r].mask)) |
+                     (cfg_i.wdata & write_mask & RwRegs[r].mask);
+        end
       end
     end
   end

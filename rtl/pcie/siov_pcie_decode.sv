@@ -21,7 +21,10 @@ module siov_pcie_decode import siov_pkg::*, siov_pcie_pkg::*; (
 
   output rx_dest_e     dest_o,
   output target_op_e   op_o,
-  output rx_err_t      err_o
+  output rx_err_t      err_o,
+  /// Of a BAR2 address: WQ, and page of its portal.
+  output logic [AdiW-1:0] adi_o,
+  output logic [1:0]      page_o
 );
 
   localparam logic [7:0] PasidPrefix = 8'h91;
@@ -53,6 +56,8 @@ module siov_pcie_decode import siov_pkg::*, siov_pcie_pkg::*; (
     dest_o = DestNone;
     op_o   = OpUr;
     err_o  = '0;
+    adi_o  = '0;
+    page_o = '0;
     {len, addr, data, dw4} = '0;
     {is_mem, is_lock, is_dmwr, is_atomic, is_io, is_cfg0, is_cfg1, is_msg, is_cpl, is_cpl_lk} = '0;
     {malformed, bar0_hit, bar2_hit, portal_hit, line_access, mem_ok} = '0;
@@ -103,6 +108,8 @@ module siov_pcie_decode import siov_pkg::*, siov_pcie_pkg::*; (
       bar0_hit    = mem_ok && addr[63:18] == bar0_i;
       bar2_hit    = mem_ok && addr[63:24] == bar2_i[63:24] &&
                     ((addr[23:16] ^ bar2_i[23:16]) & bar2_mask_i) == '0;
+      adi_o       = {addr[23:16] & ~bar2_mask_i, addr[15:14]};
+      page_o      = addr[13:12];
       portal_hit  = bar2_hit || (bar0_hit && addr[17:12] == DummyPortal);
       line_access = len == 11'd16 && addr[5:2] == '0 && hdr_first_be(hdr_i) == '1 &&
                     hdr_last_be(hdr_i) == '1;
@@ -124,8 +131,8 @@ module siov_pcie_decode import siov_pkg::*, siov_pcie_pkg::*; (
           err_o.poisoned = 1'b1;
         end else if (bar2_hit) begin
           // Everything that is not a descriptor for a WQ is ignored (DSA 3.4).
-          if (line_access && 16'(portal_adi(addr, bar2_mask_i)) < strap_i.wqs &&
-              !(addr[13] && strap_i.ims_entries == '0)) begin
+          if (line_access && 16'(adi_o) < strap_i.wqs &&
+              !(page_o[1] && strap_i.ims_entries == '0)) begin
             dest_o = DestPortal;
           end
         end else if (bar0_hit) begin

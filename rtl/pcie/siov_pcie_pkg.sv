@@ -64,12 +64,6 @@ package siov_pcie_pkg;
     return hdr_4dw(hdr) ? {hdr[2], hdr[3][31:2]} : {32'd0, hdr[2][31:2]};
   endfunction
 
-  /// WQ of a portal address: 16 KiB each from the start of BAR2. `mask` is 1 in the address bits
-  /// above BAR2's size.
-  function automatic logic [AdiW-1:0] portal_adi(logic [63:2] addr, logic [23:16] mask);
-    return {addr[23:16] & ~mask, addr[15:14]};
-  endfunction
-
   // ------------------------------------------------------------------------------------------
   // Where a received TLP goes, and what is wrong with it
 

@@ -58,15 +58,11 @@ module siov_pcie_rx import siov_pkg::*, siov_pcie_pkg::*; (
       valid_q <= rx_valid_i;
     end
     if (rx_ready_o && rx_valid_i) begin
-      beat_q.rsvd  <= rx_i.rsvd;
-      beat_q.eop   <= rx_i.eop;
-      beat_q.sop   <= rx_i.sop;
-      beat_q.dw_en <= rx_i.dw_en;
-      beat_q.data  <= rx_i.data;
-      if (rx_i.sop) begin
-        beat_q.hdr          <= rx_i.hdr;
-        beat_q.prefix       <= rx_i.prefix;
-        beat_q.prefix_valid <= rx_i.prefix_valid;
+      beat_q <= rx_i;
+      if (!rx_i.sop) begin
+        beat_q.hdr          <= beat_q.hdr;
+        beat_q.prefix       <= beat_q.prefix;
+        beat_q.prefix_valid <= beat_q.prefix_valid;
       end
     end
   end
@@ -77,6 +73,9 @@ module siov_pcie_rx import siov_pkg::*, siov_pcie_pkg::*; (
   rx_dest_e   sop_dest, dest, dest_q;
   target_op_e sop_op, op, op_q;
   rx_err_t    sop_err, err, err_q;
+
+  logic [AdiW-1:0] adi;
+  logic [1:0]      page;
 
   siov_pcie_decode u_decode (
     .strap_i        (strap_i),
@@ -90,7 +89,9 @@ module siov_pcie_rx import siov_pkg::*, siov_pcie_pkg::*; (
     .prefix_type_i  (beat_q.prefix[31:24]),
     .dest_o         (sop_dest),
     .op_o           (sop_op),
-    .err_o          (sop_err)
+    .err_o          (sop_err),
+    .adi_o          (adi),
+    .page_o         (page)
   );
 
   assign dest = beat_q.sop ? sop_dest : dest_q;
@@ -138,11 +139,8 @@ module siov_pcie_rx import siov_pkg::*, siov_pcie_pkg::*; (
   assign cpl_valid_o    = valid_q && dest == DestCpl && good;
   assign cpl_o          = beat_q;
 
-  assign portal_valid_o   = valid_q && dest == DestPortal && good;
-  assign portal_o.adi     = portal_adi(hdr_addr(beat_q.hdr), bar2_mask_i);
-  assign portal_o.ims     = beat_q.hdr[hdr_4dw(beat_q.hdr) ? 3 : 2][13];
-  assign portal_o.limited = beat_q.hdr[hdr_4dw(beat_q.hdr) ? 3 : 2][12];
-  assign portal_o.desc    = beat_q.data;
+  assign portal_valid_o = valid_q && dest == DestPortal && good;
+  assign portal_o       = '{adi: adi, ims: page[1], limited: page[0], desc: beat_q.data};
 
   assign line_valid_o   = take && has_line;
   assign line_o         = beat_q.data;
@@ -162,11 +160,8 @@ module siov_pcie_rx import siov_pkg::*, siov_pcie_pkg::*; (
   end
 
   assign err_hdr_o = beat_q.hdr;
-  assign busy_o    = valid_q;
 
-  // ------------------------------------------------------------------------------------------
-  // The port's contract (docs/tlp-port.md)
-
+  // From the first beat of a TLP to the last.
   logic in_tlp_q;
 
   always_ff @(posedge clk_i) begin
@@ -176,6 +171,11 @@ module siov_pcie_rx import siov_pkg::*, siov_pcie_pkg::*; (
       in_tlp_q <= !rx_i.eop;
     end
   end
+
+  assign busy_o = valid_q || in_tlp_q;
+
+  // ------------------------------------------------------------------------------------------
+  // The port's contract (docs/tlp-port.md)
 
   RxSopAfterEop_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
       rx_valid_i |-> rx_i.sop == !in_tlp_q)
