@@ -9,7 +9,8 @@
 /// instruction that traps does not commit.
 ///
 /// WARL choices: mtvec is direct mode only; MPP is always M; of mie and mip only the machine external
-/// interrupt exists; mepc is a multiple of 4. mhpmcounter3..31 and mhpmevent3..31 are zero.
+/// interrupt exists; mepc is a multiple of 4. mhpmcounter3..31 and mhpmevent3..31 are zero. So are
+/// tselect and tdata1, which tells software that there are no breakpoint triggers.
 module siov_rv32_csr
   import siov_rv32_pkg::*;
 (
@@ -76,7 +77,8 @@ module siov_rv32_csr
         CsrMcycleh, CsrCycleh:    rdata_o = mcycle_q[63:32];
         CsrMinstret, CsrInstret:  rdata_o = minstret_q[31:0];
         CsrMinstreth, CsrInstreth: rdata_o = minstret_q[63:32];
-        CsrMstatush, CsrMvendorid, CsrMarchid, CsrMimpid, CsrMhartid, CsrMconfigptr: ;
+        CsrMstatush, CsrMvendorid, CsrMarchid, CsrMimpid, CsrMhartid, CsrMconfigptr,
+        CsrTselect, CsrTdata1: ;  // all 0
         default: begin
           unique case (addr[11:5])
             7'h19, 7'h58, 7'h5c: exists = addr[4:0] >= 5'd3;  // mhpmevent, mhpmcounter, ...h

@@ -84,6 +84,8 @@ package siov_rv32_pkg;
     CsrMcause     = 12'h342,
     CsrMtval      = 12'h343,
     CsrMip        = 12'h344,
+    CsrTselect    = 12'h7a0,
+    CsrTdata1     = 12'h7a1,
     CsrMcycle     = 12'hb00,
     CsrMinstret   = 12'hb02,
     CsrMcycleh    = 12'hb80,

@@ -59,6 +59,12 @@ fn main() -> ExitCode {
     println!("cycles        {}", report.cycles);
     println!("instructions  {}", report.instructions);
     println!("IPC           {ipc:.3}");
+    if let (Some(extension), true) = (
+        program.missing_extension(),
+        report.outcome != Outcome::ToHost(1),
+    ) {
+        eprintln!("built for {extension}, which the core lacks: try -march=rv32im -mabi=ilp32");
+    }
     match report.outcome {
         Outcome::ToHost(1) => {
             println!("passed");

@@ -54,9 +54,6 @@ pub enum ProgramError {
     /// Not little-endian RISC-V.
     #[error("built for another machine (ELF machine {0}), not for little-endian RISC-V (243)")]
     Machine(u16),
-    /// Needs an extension that the core lacks.
-    #[error("uses {0}, which the core does not have: build with `-march=rv32im -mabi=ilp32`")]
-    Extension(&'static str),
     /// Not a linked program.
     #[error("not an executable (ELF type {0}); link it first")]
     NotExecutable(u16),
@@ -92,6 +89,8 @@ pub struct Program {
     tohost: u32,
     /// Memory that is not zero at the start: address and word.
     words: BTreeMap<u32, u32>,
+    /// The ELF file's e_flags.
+    flags: u32,
 }
 
 impl Program {
@@ -109,6 +108,7 @@ impl Program {
                 entry,
                 tohost,
                 words,
+                flags: 0,
             }),
         }
     }
@@ -131,13 +131,6 @@ impl Program {
         let machine = header.e_machine(endian);
         if machine != elf::EM_RISCV || endian != Endianness::Little {
             return Err(ProgramError::Machine(machine));
-        }
-        let flags = header.e_flags(endian);
-        if flags & elf::EF_RISCV_RVC != 0 {
-            return Err(ProgramError::Extension("compressed instructions"));
-        }
-        if flags & elf::EF_RISCV_FLOAT_ABI != 0 {
-            return Err(ProgramError::Extension("floating-point registers"));
         }
         let kind = header.e_type(endian);
         if kind != elf::ET_EXEC && kind != elf::ET_DYN {
@@ -170,7 +163,21 @@ impl Program {
             .symbols()
             .find(|s| s.name() == Ok("tohost") && !s.is_undefined())
             .ok_or(ProgramError::NoTohost)?;
-        Self::new(header.e_entry(endian), tohost.address() as u32, words)
+        let mut program = Self::new(header.e_entry(endian), tohost.address() as u32, words)?;
+        program.flags = header.e_flags(endian);
+        Ok(program)
+    }
+
+    /// An extension that the program was built for and the core lacks. The program may still run:
+    /// the flags are set for a whole file.
+    pub fn missing_extension(&self) -> Option<&'static str> {
+        if self.flags & elf::EF_RISCV_RVC != 0 {
+            Some("compressed instructions")
+        } else if self.flags & elf::EF_RISCV_FLOAT_ABI != 0 {
+            Some("floating-point registers")
+        } else {
+            None
+        }
     }
 }
 

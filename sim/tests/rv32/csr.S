@@ -60,6 +60,8 @@ begin
     bits mip, 0, 0
     bits misa, 0x40001100, 0x40001100
     bits mstatush, 0, 0
+    bits tselect, 0, 0
+    bits tdata1, 0, 0
     bits mhpmevent3, 0, 0
     bits mhpmcounter31, 0, 0
     bits mhpmcounter31h, 0, 0
@@ -84,7 +86,7 @@ begin
     traps 2, 0x180012f3, csrrw t0, satp, zero
     traps 2, 0x3a0022f3, csrr t0, pmpcfg0
     traps 2, 0x302022f3, csrr t0, medeleg
-    traps 2, 0x7a0022f3, csrr t0, tselect
+    traps 2, 0x7a8022f3, csrr t0, 0x7a8
     traps 2, 0x001022f3, csrr t0, fflags
     traps 2, 0xb01022f3, csrr t0, 0xb01
     traps 2, 0xc01022f3, csrr t0, time

@@ -244,7 +244,14 @@ impl Reference {
             0x343 => self.mtval,
             0xb02 | 0xc02 => self.instret as u32,
             0xb82 | 0xc82 => (self.instret >> 32) as u32,
-            0x310 | 0x344 | 0x323..=0x33f | 0xb03..=0xb1f | 0xb83..=0xb9f | 0xf11..=0xf15 => 0,
+            0x7a0
+            | 0x7a1
+            | 0x310
+            | 0x344
+            | 0x323..=0x33f
+            | 0xb03..=0xb1f
+            | 0xb83..=0xb9f
+            | 0xf11..=0xf15 => 0,
             _ => return None,
         };
         (!write || number < 0xc00).then_some(value)
