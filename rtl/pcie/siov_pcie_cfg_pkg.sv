@@ -96,7 +96,7 @@ package siov_pcie_cfg_pkg;
       CfgDevCap:    return 32'h1000_8022;                  // FLR, RBER, 8-bit tags, MPS 512
       CfgDevCap2:   return 32'h1071_0810;                  // DMWr and 10-bit tag completer, one
                                                            // End-End prefix, LTR, CTO disable
-      CfgMsix:      return cap(8'h11, 8'(CfgPm), 16'((strap.msix_entries - 16'd1) & 16'h07ff));
+      CfgMsix:      return cap(8'h11, 8'(CfgPm), (strap.msix_entries - 16'd1) & 16'h07ff);
       CfgMsixTable: return 32'h0000_4000;                  // in BAR0
       CfgMsixPba:   return 32'h0000_5000;
       CfgPm:        return cap(8'h01, 8'h00, 16'h0003);    // version 3, D0 and D3hot only

@@ -66,7 +66,7 @@ module siov_pcie_portal import siov_pkg::*; #(
     .count_o ()
   );
 
-  assign valid_o  = busy_o && count_t'(done_q - head.after) < 16'h8000;
+  assign valid_o  = busy_o && done_q - head.after < 16'h8000;
   assign portal_o = head.wr;
 
 endmodule
