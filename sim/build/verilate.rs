@@ -280,13 +280,15 @@ impl Builder {
     }
 
     /// The folder `<name>-<key>`, made by `make` if it is not there. Made elsewhere and moved into
-    /// place, so that a build that was interrupted or has a twin does no harm.
+    /// place, so that a build that was interrupted, or is done twice at once, does no harm.
     fn cached(
         &self,
         name: &str,
         key: &str,
         make: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<PathBuf> {
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _guard = ONE_AT_A_TIME.lock();
         let done = self.cache.join(format!("{name}-{key}"));
         if done.is_dir() {
             return Ok(done);

@@ -6,7 +6,8 @@
 
 use std::path::PathBuf;
 
-use crate::{Config, CreditLimit, Credits, Error, Model, Stop, StopOn, Straps, ffi};
+use crate::verilate::LOOPBACK;
+use crate::{Config, CreditLimit, Credits, Error, Model, Stop, StopOn, Straps, ffi, wave};
 
 const ON_TLP: StopOn = StopOn {
     tlp: true,
@@ -366,4 +367,62 @@ fn firmware_that_is_not_hex_stops_the_model() {
     let error = loopback_with_firmware("not hex").unwrap_err();
 
     assert!(matches!(error, Error::Rtl { cycle: 0, .. }), "{error}");
+}
+
+#[test]
+fn wave_shows_the_port_and_changes_no_cycle() {
+    let dir = tempfile::tempdir().unwrap();
+    let fst = dir.path().join("loopback.fst");
+    let firmware = dir.path().join("firmware.hex");
+    std::fs::write(&firmware, "0").unwrap();
+    let config = Config {
+        straps: Straps::default(),
+        firmware,
+        wave: Some(fst.clone()),
+    };
+    let (library, api) = wave::load_top(&LOOPBACK).unwrap();
+    // SAFETY: the table is in the library, which the model keeps.
+    let mut waved = Model::with_api(unsafe { &*api }, Some(library), &config).unwrap();
+    let mut plain = loopback();
+
+    for model in [&mut waved, &mut plain] {
+        model.push(3, &tlp(MWR64, 20)).unwrap();
+        model.run(100, StopOn::default()).unwrap();
+    }
+
+    assert_eq!(waved.digest(), plain.digest());
+    drop(waved);
+    let wave = wellen::simple::read(&fst).unwrap();
+    let hierarchy = wave.hierarchy();
+    let names: Vec<_> = hierarchy
+        .iter_vars()
+        .map(|v| v.full_name(hierarchy))
+        .collect();
+    for name in [
+        "TOP.siov_loopback.rx_i.hdr.[0]",
+        "TOP.siov_loopback.tx_valid_o",
+    ] {
+        assert!(names.iter().any(|n| n == name), "no {name} in {names:#?}");
+    }
+}
+
+#[test]
+fn wave_that_cannot_be_written_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let firmware = dir.path().join("firmware.hex");
+    std::fs::write(&firmware, "0").unwrap();
+    let config = Config {
+        straps: Straps::default(),
+        firmware,
+        wave: Some(dir.path().join("missing/loopback.fst")),
+    };
+    let (library, api) = wave::load_top(&LOOPBACK).unwrap();
+
+    // SAFETY: as above.
+    let error = Model::with_api(unsafe { &*api }, Some(library), &config).unwrap_err();
+
+    assert!(
+        error.to_string().contains("missing/loopback.fst"),
+        "{error}"
+    );
 }
