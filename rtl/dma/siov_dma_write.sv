@@ -132,7 +132,7 @@ module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (
     rec:    pick_rec,
     msg:    pick_msg,
     chunk:  pick_piece && piece_i.ends,
-    failed: piece_i.failed,
+    failed: pick_piece && piece_i.failed,
     job:    piece_i.chunk.job,
     offset: piece_i.chunk.offset
   };
