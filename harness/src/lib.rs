@@ -9,10 +9,12 @@
 pub mod dsa;
 pub mod endpoint;
 pub mod guest;
+pub mod host;
 pub mod iommu;
 pub mod mem;
 pub mod pcie;
 pub mod scenario;
 pub mod trace;
+pub mod vdcm;
 
 pub use endpoint::{Cycle, Endpoint};

@@ -6,6 +6,10 @@
 
 use std::fmt;
 
+use siov_firmware::{abi, regs};
+
+use super::field::{get, put32};
+
 /// Which table an interrupt handle indexes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InterruptTable {
@@ -45,23 +49,21 @@ pub enum Command {
 }
 
 impl Command {
-    const INTERRUPT: u32 = 1 << 31;
-
     /// The command code, bits 24:20 of the word.
     pub fn code(self) -> u32 {
         match self {
-            Command::EnableDevice => 1,
-            Command::DisableDevice => 2,
-            Command::DrainAll => 3,
-            Command::AbortAll => 4,
-            Command::ResetDevice => 5,
-            Command::EnableWq(_) => 6,
-            Command::DisableWq(_) => 7,
-            Command::DrainWq(_) => 8,
-            Command::AbortWq(_) => 9,
-            Command::ResetWq(_) => 10,
-            Command::RequestInterruptHandle(..) => 13,
-            Command::ReleaseInterruptHandle(..) => 14,
+            Command::EnableDevice => abi::SIOV_CMD_ENABLE_DEVICE,
+            Command::DisableDevice => abi::SIOV_CMD_DISABLE_DEVICE,
+            Command::DrainAll => abi::SIOV_CMD_DRAIN_ALL,
+            Command::AbortAll => abi::SIOV_CMD_ABORT_ALL,
+            Command::ResetDevice => abi::SIOV_CMD_RESET_DEVICE,
+            Command::EnableWq(_) => abi::SIOV_CMD_ENABLE_WQ,
+            Command::DisableWq(_) => abi::SIOV_CMD_DISABLE_WQ,
+            Command::DrainWq(_) => abi::SIOV_CMD_DRAIN_WQ,
+            Command::AbortWq(_) => abi::SIOV_CMD_ABORT_WQ,
+            Command::ResetWq(_) => abi::SIOV_CMD_RESET_WQ,
+            Command::RequestInterruptHandle(..) => abi::SIOV_CMD_REQUEST_INT_HANDLE,
+            Command::ReleaseInterruptHandle(..) => abi::SIOV_CMD_RELEASE_INT_HANDLE,
         }
     }
 
@@ -87,36 +89,37 @@ impl Command {
 
     /// The word for the CMD register; `interrupt` asks for one at completion.
     pub fn word(self, interrupt: bool) -> u32 {
-        let interrupt = if interrupt { Self::INTERRUPT } else { 0 };
-        interrupt | self.code() << 20 | self.operand()
+        put32(regs::SIOV_CMD_INT_REQ_MASK, interrupt.into())
+            | put32(regs::SIOV_CMD_COMMAND_MASK, self.code())
+            | put32(regs::SIOV_CMD_OPERAND_MASK, self.operand())
     }
 
-    /// The command a word asks for, and whether it asks for an interrupt. `None` if the code is
-    /// not one of ours, or a bitmap names no queue or more than one.
-    pub fn from_word(word: u32) -> Option<(Command, bool)> {
-        let operand = word & 0xf_ffff;
+    /// The command a word asks for. `None` if the code is not one of ours, or a bitmap names no
+    /// queue or more than one.
+    pub fn from_word(word: u32) -> Option<Command> {
+        let operand = get(word, regs::SIOV_CMD_OPERAND_MASK) as u32;
         let index = (operand & 0xffff) as u16;
         let table = if operand >> 16 & 1 == 1 {
             InterruptTable::Ims
         } else {
             InterruptTable::Msix
         };
-        let command = match word >> 20 & 0x1f {
-            1 => Command::EnableDevice,
-            2 => Command::DisableDevice,
-            3 => Command::DrainAll,
-            4 => Command::AbortAll,
-            5 => Command::ResetDevice,
-            6 => Command::EnableWq(index),
-            7 => Command::DisableWq(wq_of_bitmap(operand)?),
-            8 => Command::DrainWq(wq_of_bitmap(operand)?),
-            9 => Command::AbortWq(wq_of_bitmap(operand)?),
-            10 => Command::ResetWq(wq_of_bitmap(operand)?),
-            13 => Command::RequestInterruptHandle(table, index),
-            14 => Command::ReleaseInterruptHandle(table, index),
+        let command = match get(word, regs::SIOV_CMD_COMMAND_MASK) as u32 {
+            abi::SIOV_CMD_ENABLE_DEVICE => Command::EnableDevice,
+            abi::SIOV_CMD_DISABLE_DEVICE => Command::DisableDevice,
+            abi::SIOV_CMD_DRAIN_ALL => Command::DrainAll,
+            abi::SIOV_CMD_ABORT_ALL => Command::AbortAll,
+            abi::SIOV_CMD_RESET_DEVICE => Command::ResetDevice,
+            abi::SIOV_CMD_ENABLE_WQ => Command::EnableWq(index),
+            abi::SIOV_CMD_DISABLE_WQ => Command::DisableWq(wq_of_bitmap(operand)?),
+            abi::SIOV_CMD_DRAIN_WQ => Command::DrainWq(wq_of_bitmap(operand)?),
+            abi::SIOV_CMD_ABORT_WQ => Command::AbortWq(wq_of_bitmap(operand)?),
+            abi::SIOV_CMD_RESET_WQ => Command::ResetWq(wq_of_bitmap(operand)?),
+            abi::SIOV_CMD_REQUEST_INT_HANDLE => Command::RequestInterruptHandle(table, index),
+            abi::SIOV_CMD_RELEASE_INT_HANDLE => Command::ReleaseInterruptHandle(table, index),
             _ => return None,
         };
-        Some((command, word & Self::INTERRUPT != 0))
+        Some(command)
     }
 }
 
@@ -135,61 +138,63 @@ fn wq_of_bitmap(operand: u32) -> Option<u16> {
 pub struct CommandStatus(pub u32);
 
 impl CommandStatus {
-    /// A finished command's status.
-    pub fn done(error: u8, result: u16) -> Self {
-        Self(u32::from(result) << 8 | u32::from(error))
+    /// A finished command's status; `error` is one of `abi::SIOV_ERR_*`.
+    pub fn done(error: u32, result: u16) -> Self {
+        Self(
+            put32(regs::SIOV_CMDSTATUS_RESULT_MASK, result.into())
+                | put32(regs::SIOV_CMDSTATUS_ERROR_MASK, error),
+        )
     }
+
+    /// A running command's status.
+    pub const RUNNING: CommandStatus = CommandStatus(regs::SIOV_CMDSTATUS_ACTIVE_MASK);
 
     /// Whether the command still runs; the other fields mean nothing until it ends.
     pub fn active(self) -> bool {
-        self.0 >> 31 == 1
+        self.0 & regs::SIOV_CMDSTATUS_ACTIVE_MASK != 0
     }
 
     /// 0 or the error code.
     pub fn error(self) -> u8 {
-        self.0 as u8
+        get(self.0, regs::SIOV_CMDSTATUS_ERROR_MASK) as u8
     }
 
     /// Result of the command, such as a handle.
     pub fn result(self) -> u16 {
-        (self.0 >> 8) as u16
+        get(self.0, regs::SIOV_CMDSTATUS_RESULT_MASK) as u16
     }
 
     /// What the error code means.
     pub fn reason(self) -> &'static str {
-        match self.error() {
-            0x00 => "done",
-            0x01 => "command not supported",
-            0x02 => "no such queue",
-            0x03 => "hardware error",
-            0x04 => "reserved field not zero",
-            0x05 => "device is halted",
-            0x10 => "device is not disabled",
-            0x11 => "configuration error",
-            0x12 => "Bus Master Enable is 0",
-            0x13 => "page request allocation out of range",
-            0x14 => "queue sizes add up to more than the device has",
-            0x15 => "a group has queues without engines or engines without queues",
-            0x16 => "a queue is in no group, in two, or has size 0",
-            0x17 => "an engine is in two groups or does not exist",
-            0x18 => "read buffer or bandwidth limits out of range",
-            0x19 => "event log out of range",
-            0x1b => "PASID in use but not enabled in configuration space",
-            0x20 => "device is not enabled",
-            0x21 => "queue is not disabled",
-            0x22 => "queue size is 0",
-            0x23 => "queue priority is 0",
-            0x24 => "queue mode not supported",
-            0x25 => "block on fault not possible",
-            0x26 => "PASID enable of the queue does not fit the function's",
-            0x27 => "largest batch above the device's limit",
-            0x28 => "largest transfer above the device's limit",
-            0x2a => "privileged mode is not enabled",
-            0x2d => "allowed operations the device does not have",
-            0x31 => "device is not enabled",
-            0x32 => "queue is not enabled",
-            0x41 => "no such interrupt table entry",
-            0x42 => "no interrupt handle left",
+        match u32::from(self.error()) {
+            abi::SIOV_ERR_NONE => "done",
+            abi::SIOV_ERR_COMMAND => "command not supported",
+            abi::SIOV_ERR_WQ_INDEX => "no such queue",
+            abi::SIOV_ERR_HARDWARE => "hardware error",
+            abi::SIOV_ERR_RESERVED => "reserved field not zero",
+            abi::SIOV_ERR_HALT => "device is halted",
+            abi::SIOV_ERR_NOT_DISABLED => "device is not disabled",
+            abi::SIOV_ERR_BME => "Bus Master Enable is 0",
+            abi::SIOV_ERR_TOTAL_SIZE => "queue sizes add up to more than the device has",
+            abi::SIOV_ERR_GROUP => "a group has queues without engines or engines without queues",
+            abi::SIOV_ERR_GROUP_WQ => "a queue is in no group, in two, or has size 0",
+            abi::SIOV_ERR_GROUP_ENGINE => "an engine is in two groups or does not exist",
+            abi::SIOV_ERR_NOT_ENABLED => "device is not enabled",
+            abi::SIOV_ERR_WQ_NOT_DISABLED => "queue is not disabled",
+            abi::SIOV_ERR_WQ_SIZE => "queue size is 0",
+            abi::SIOV_ERR_WQ_PRIORITY => "queue priority is 0",
+            abi::SIOV_ERR_WQ_MODE => "queue mode not supported",
+            abi::SIOV_ERR_WQ_BOF => "block on fault not supported",
+            abi::SIOV_ERR_WQ_PASID => "PASID enable of the queue does not fit the function's",
+            abi::SIOV_ERR_WQ_BATCH => "largest batch is 0 or above the device's limit",
+            abi::SIOV_ERR_WQ_XFER => "largest transfer above the device's limit",
+            abi::SIOV_ERR_WQ_PRIV => "privileged mode is not enabled",
+            abi::SIOV_ERR_WQ_ATS => "ATS disable not supported",
+            abi::SIOV_ERR_WQ_OPCFG => "allows operations that the device does not have",
+            abi::SIOV_ERR_WQ_PRS => "PRS disable not supported",
+            abi::SIOV_ERR_DEV_NOT_ENABLED => "device is not enabled",
+            abi::SIOV_ERR_WQ_NOT_ENABLED => "queue is not enabled",
+            abi::SIOV_ERR_INT_INDEX => "no such interrupt table entry",
             _ => "unknown error",
         }
     }
@@ -232,10 +237,7 @@ mod tests {
             Command::ResetWq(33),
             Command::ReleaseInterruptHandle(InterruptTable::Ims, 300),
         ] {
-            assert_eq!(
-                Command::from_word(command.word(true)),
-                Some((command, true))
-            );
+            assert_eq!(Command::from_word(command.word(true)), Some(command));
         }
     }
 

@@ -8,11 +8,14 @@
 mod command;
 mod completion;
 mod descriptor;
+pub mod field;
 mod portal;
+mod software_error;
 mod status;
 
 pub use command::{Command, CommandStatus, InterruptTable};
 pub use completion::CompletionRecord;
 pub use descriptor::{Descriptor, Flags, Opcode};
 pub use portal::{PORTAL_PAGE, PortalPage, portal_address};
+pub use software_error::SoftwareError;
 pub use status::Status;

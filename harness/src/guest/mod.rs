@@ -4,6 +4,10 @@
 
 //! A guest: its memory, its interrupts, and the driver that runs in it.
 
+mod apic;
+mod bus;
 mod layout;
 
+pub use apic::{Apic, Vector};
+pub use bus::{BusError, PciFunction};
 pub use layout::Layout;

@@ -14,8 +14,8 @@ use crate::guest::Layout;
 /// Largest transfer the host driver lets a queue do: 2 MiB, as Linux does by default.
 pub const MAX_TRANSFER: u32 = 1 << 21;
 
-/// Queues that the group configuration table can name.
-const WQS_IN_GROUPS: u16 = 256;
+/// Queues that the capability register can count.
+const WQS_VISIBLE: u16 = 255;
 
 /// Where in the file, and what is wrong.
 #[derive(Debug)]
@@ -181,7 +181,7 @@ fn check_device(scenario: &Scenario) -> Checked {
     let sizes = profile.sizes();
     let vdevs = || scenario.vms.iter().flat_map(|vm| &vm.vdevs);
 
-    let wqs = sizes.wqs.min(WQS_IN_GROUPS).min(sizes.ims_entries);
+    let wqs = sizes.wqs.min(WQS_VISIBLE).min(sizes.ims_entries);
     let used = vdevs().count();
     if used > usize::from(wqs) {
         let message = format!(

@@ -1,0 +1,148 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! An assignable device interface: the part of the device that one owner may use directly.
+
+use std::rc::Rc;
+
+use tokio::sync::mpsc;
+
+use super::interrupt::ImsEntry;
+use super::{AddressSpace, Driver, DriverError, WqConfig};
+use crate::dsa::{Command, InterruptTable, PortalPage, SoftwareError, portal_address};
+use crate::iommu::entry::DomainId;
+use crate::pcie::{MsiVector, Pasid};
+
+/// A dedicated queue with its portal pages, the PASID on all its DMA, and one interrupt.
+#[derive(Debug)]
+pub struct Adi {
+    driver: Rc<Driver>,
+    wq: WqConfig,
+    pasid: Pasid,
+    domain: DomainId,
+    interrupt: ImsEntry,
+}
+
+impl Driver {
+    /// Binds a configured queue to an address space: a PASID of its own that translates through
+    /// the space, and an IMS entry that only this PASID can raise. Also returns where the queue's
+    /// software errors go.
+    pub fn assign(
+        self: &Rc<Self>,
+        wq: WqConfig,
+        space: &AddressSpace,
+    ) -> Result<(Adi, mpsc::UnboundedReceiver<SoftwareError>), DriverError> {
+        let raw = self.next_pasid.get();
+        let available = Pasid::MAX.raw() + 1;
+        let pasid = Pasid::new(raw).ok_or(DriverError::OutOfRange {
+            what: "PASID",
+            wanted: raw,
+            available,
+        })?;
+        self.next_pasid.set(raw + 1);
+        self.attach(pasid, space)?;
+        let interrupt = self.allocate_ims(pasid)?;
+        self.program_wq(&wq, pasid);
+        let errors = self.own_errors(wq.index);
+        let adi = Adi {
+            driver: Rc::clone(self),
+            wq,
+            pasid,
+            domain: space.domain,
+            interrupt,
+        };
+        Ok((adi, errors))
+    }
+}
+
+impl Adi {
+    /// The driver it comes from.
+    pub fn driver(&self) -> &Rc<Driver> {
+        &self.driver
+    }
+
+    /// Its queue.
+    pub fn wq(&self) -> &WqConfig {
+        &self.wq
+    }
+
+    /// The PASID on all its requests.
+    pub fn pasid(&self) -> Pasid {
+        self.pasid
+    }
+
+    /// The message its interrupt entry sends.
+    pub fn vector(&self) -> &MsiVector {
+        &self.interrupt.vector
+    }
+
+    /// Physical address of one of its portal pages.
+    pub fn portal(&self, page: PortalPage) -> u64 {
+        self.driver.portals + portal_address(self.wq.index, page)
+    }
+
+    /// Lets the queue accept descriptors.
+    pub async fn enable(&self) -> Result<(), DriverError> {
+        self.run(Command::EnableWq(self.wq.index)).await
+    }
+
+    /// Finishes the queue's descriptors and disables it.
+    pub async fn disable(&self) -> Result<(), DriverError> {
+        self.run(Command::DisableWq(self.wq.index)).await
+    }
+
+    /// Waits until everything submitted has its effect: data, records, interrupts.
+    pub async fn drain(&self) -> Result<(), DriverError> {
+        self.run(Command::DrainWq(self.wq.index)).await
+    }
+
+    /// Abandons the queue's descriptors.
+    pub async fn abort(&self) -> Result<(), DriverError> {
+        self.run(Command::AbortWq(self.wq.index)).await
+    }
+
+    /// Abandons everything and returns to the state after assignment, whatever the owner did.
+    pub async fn reset(&self) -> Result<(), DriverError> {
+        self.run(Command::ResetWq(self.wq.index)).await?;
+        self.mask_interrupt(true);
+        self.driver.program_wq(&self.wq, self.pasid);
+        Ok(())
+    }
+
+    /// The handle for the interrupt that descriptors of this ADI may ask for.
+    pub async fn request_interrupt_handle(&self) -> Result<u16, DriverError> {
+        let command = Command::RequestInterruptHandle(InterruptTable::Ims, self.interrupt.index);
+        self.driver.command(command).await
+    }
+
+    /// Gives the handle back.
+    pub async fn release_interrupt_handle(&self) -> Result<(), DriverError> {
+        self.run(Command::ReleaseInterruptHandle(
+            InterruptTable::Ims,
+            self.interrupt.index,
+        ))
+        .await
+    }
+
+    /// Masks or unmasks its interrupt.
+    pub fn mask_interrupt(&self, masked: bool) {
+        self.driver.set_ims_mask(&self.interrupt, masked);
+    }
+
+    /// Whether its interrupt waits for the mask to be lifted.
+    pub async fn interrupt_pending(&self) -> Result<bool, DriverError> {
+        self.driver.ims_pending(&self.interrupt).await
+    }
+
+    /// Takes the ADI from its owner: nothing of it works afterwards. The PASID is not used again.
+    pub async fn revoke(self) -> Result<(), DriverError> {
+        self.run(Command::ResetWq(self.wq.index)).await?;
+        self.driver.free_ims(&self.interrupt);
+        self.driver.detach(self.pasid, self.domain)
+    }
+
+    async fn run(&self, command: Command) -> Result<(), DriverError> {
+        self.driver.command(command).await.map(drop)
+    }
+}

@@ -1,0 +1,26 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! The host driver: owns the physical function and hands out assignable device interfaces.
+//!
+//! [`Driver::probe`] finds the device and resets it, [`Driver::configure`] shares out queues and
+//! engines and enables it, [`Driver::assign`] binds a queue, a PASID and an interrupt to one owner
+//! as an [`Adi`]. Everything is done by register accesses, found as a driver finds them: BARs by
+//! enumeration, tables through OFFSETS and the MSI-X capability.
+
+mod address_space;
+mod adi;
+mod command;
+mod configure;
+mod error;
+mod interrupt;
+mod misc;
+mod probe;
+mod registers;
+
+pub use address_space::AddressSpace;
+pub use adi::Adi;
+pub use configure::WqConfig;
+pub use error::DriverError;
+pub use probe::{Capabilities, Driver};

@@ -1,0 +1,250 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! A virtual device: an ADI and everything around it that a guest expects of a PCI function.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::config::{self, ConfigSpace, Identity, byte_mask};
+use super::msix::{COMPLETION, VECTORS};
+use super::pages::{self, BAR0_SIZE, BAR2_SIZE, Target};
+use super::registers::{Effect, MSIX, PBA, Registers};
+use super::traps::{TrapCounter, Traps};
+use crate::dsa::SoftwareError;
+use crate::guest::{Apic, BusError, PciFunction};
+use crate::host::{Adi, DriverError};
+
+/// A virtual device of one dedicated queue.
+#[derive(Debug)]
+pub struct Vdev {
+    pub(super) adi: Adi,
+    identity: Identity,
+    config: RefCell<ConfigSpace>,
+    pub(super) registers: RefCell<Registers>,
+    apic: Apic,
+    traps: TrapCounter,
+}
+
+impl Vdev {
+    /// Composes a virtual device of `adi`, whose interrupts go to `apic`. Starts the tasks that
+    /// pass on the ADI's interrupts and software errors.
+    pub fn new(adi: Adi, errors: UnboundedReceiver<SoftwareError>, apic: Apic) -> Rc<Self> {
+        let physical = adi.driver().info();
+        let identity = Identity {
+            vendor_id: physical.vendor_id,
+            device_id: physical.device_id,
+            revision: physical.revision,
+            class: physical.class,
+            bar0_size: BAR0_SIZE,
+            bar2_size: BAR2_SIZE,
+            msix_entries: VECTORS as u16,
+            msix_table: MSIX,
+            msix_pba: PBA,
+        };
+        let registers = Registers::new(adi.driver().capabilities(), adi.wq());
+        let vdev = Rc::new(Self {
+            adi,
+            identity,
+            config: RefCell::new(ConfigSpace::new(&identity)),
+            registers: RefCell::new(registers),
+            apic,
+            traps: TrapCounter::default(),
+        });
+        tokio::task::spawn_local(pass_on_interrupts(Rc::clone(&vdev)));
+        tokio::task::spawn_local(pass_on_errors(Rc::clone(&vdev), errors));
+        vdev
+    }
+
+    /// The ADI under it.
+    pub fn adi(&self) -> &Adi {
+        &self.adi
+    }
+
+    /// Traps so far.
+    pub fn traps(&self) -> Traps {
+        self.traps.get()
+    }
+
+    /// Whether descriptors run from now on, for the count of traps.
+    pub fn set_fast_path(&self, fast_path: bool) {
+        self.traps.set_fast_path(fast_path);
+    }
+
+    /// Whether the guest lets the device do DMA and interrupt.
+    pub(super) fn bus_master(&self) -> bool {
+        self.config.borrow().bus_master()
+    }
+
+    /// Masks the ADI's interrupt if the guest has masked its vector in any way, and sends the
+    /// emulated vector if it waits and may be sent.
+    pub(super) fn update_interrupts(&self) {
+        let delivers = self.config.borrow().msix_delivers();
+        let mut registers = self.registers.borrow_mut();
+        self.adi
+            .mask_interrupt(!delivers || registers.msix.masked(COMPLETION));
+        if let Some(msi) = registers.msix.take_misc(delivers) {
+            self.apic.raise(msi);
+        }
+    }
+
+    /// Function Level Reset: the ADI loses its work, the rest is as new.
+    async fn reset_function(&self) -> Result<(), DriverError> {
+        self.adi.reset().await?;
+        let capabilities = self.adi.driver().capabilities();
+        self.registers
+            .replace(Registers::new(capabilities, self.adi.wq()));
+        self.config.replace(ConfigSpace::new(&self.identity));
+        Ok(())
+    }
+
+    async fn read_register(&self, offset: u32) -> Result<u32, DriverError> {
+        if offset != PBA {
+            return Ok(self.registers.borrow().read32(offset));
+        }
+        let completion = self.adi.interrupt_pending().await?;
+        let misc = self.registers.borrow().msix.misc_pending();
+        Ok(u32::from(misc) | u32::from(completion) << COMPLETION)
+    }
+
+    async fn write_register(&self, offset: u32, value: u32, mask: u32) -> Result<(), DriverError> {
+        let effect = self.registers.borrow_mut().write32(offset, value, mask);
+        match effect {
+            Effect::None => {}
+            Effect::Command(word) => self.command(word).await?,
+            Effect::Interrupts => self.update_interrupts(),
+        }
+        Ok(())
+    }
+}
+
+impl PciFunction for Vdev {
+    async fn config_read32(&self, offset: u16) -> Result<u32, BusError> {
+        self.traps.count();
+        Ok(self.config.borrow().read32(offset))
+    }
+
+    async fn config_write(
+        &self,
+        offset: u16,
+        value: u32,
+        byte_enables: u8,
+    ) -> Result<(), BusError> {
+        self.traps.count();
+        let written = value & byte_mask(byte_enables);
+        if offset == config::DEVICE_CONTROL && written & config::INITIATE_FLR != 0 {
+            self.reset_function().await?;
+            return Ok(());
+        }
+        self.config.borrow_mut().write(offset, value, byte_enables);
+        self.update_interrupts();
+        Ok(())
+    }
+
+    async fn load(&self, address: u64, data: &mut [u8]) -> Result<(), BusError> {
+        let target = pages::resolve(&self.config.borrow(), &self.adi, address, data.len());
+        match target {
+            Target::Direct(physical) => {
+                let host = self.adi.driver().host();
+                host.read(physical, data).await.map_err(DriverError::from)?;
+            }
+            Target::Registers(offset) => {
+                self.traps.count();
+                for (offset, byte) in (offset..).zip(data) {
+                    let word = self.read_register(offset & !3).await?;
+                    *byte = word.to_le_bytes()[(offset & 3) as usize];
+                }
+            }
+            Target::Nothing => {
+                self.traps.count();
+                data.fill(0xff);
+            }
+        }
+        Ok(())
+    }
+
+    async fn store(&self, address: u64, data: &[u8]) -> Result<(), BusError> {
+        let target = pages::resolve(&self.config.borrow(), &self.adi, address, data.len());
+        match target {
+            Target::Direct(physical) => self.adi.driver().host().write(physical, data),
+            Target::Registers(offset) => {
+                self.traps.count();
+                for (offset, value, mask) in dwords(offset, data) {
+                    self.write_register(offset, value, mask).await?;
+                }
+            }
+            Target::Nothing => self.traps.count(),
+        }
+        Ok(())
+    }
+
+    async fn store64(&self, address: u64, data: &[u8; 64]) -> Result<(), BusError> {
+        let target = pages::resolve(&self.config.borrow(), &self.adi, address, data.len());
+        match target {
+            Target::Direct(physical) => {
+                let host = self.adi.driver().host();
+                host.write_portal(physical, data)
+                    .map_err(DriverError::from)?;
+            }
+            // No register takes 64 bytes.
+            Target::Registers(_) | Target::Nothing => self.traps.count(),
+        }
+        Ok(())
+    }
+}
+
+/// A write cut into aligned dwords: offset, value, and mask of the bytes written.
+fn dwords(offset: u32, data: &[u8]) -> impl Iterator<Item = (u32, u32, u32)> {
+    let end = offset + data.len() as u32;
+    (offset & !3..end).step_by(4).map(move |dword| {
+        let mut value = [0; 4];
+        let mut mask = [0; 4];
+        for i in 0..4 {
+            let byte = (dword + i as u32)
+                .checked_sub(offset)
+                .and_then(|b| data.get(b as usize));
+            if let Some(&byte) = byte {
+                value[i] = byte;
+                mask[i] = 0xff;
+            }
+        }
+        (dword, u32::from_le_bytes(value), u32::from_le_bytes(mask))
+    })
+}
+
+/// Delivers the ADI's interrupt as the guest's vector 1. On hardware a posted interrupt does this
+/// without any software.
+async fn pass_on_interrupts(vdev: Rc<Vdev>) {
+    let mut seen = 0;
+    loop {
+        let count = vdev.adi.vector().wait(seen).await.count;
+        let msi = vdev.registers.borrow().msix.message(COMPLETION);
+        for _ in seen..count {
+            vdev.apic.raise(msi);
+        }
+        seen = count;
+    }
+}
+
+/// Shows the ADI's software errors to the guest.
+async fn pass_on_errors(vdev: Rc<Vdev>, mut errors: UnboundedReceiver<SoftwareError>) {
+    while let Some(error) = errors.recv().await {
+        vdev.registers.borrow_mut().set_error(error.for_guest());
+        vdev.update_interrupts();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unaligned_write_is_cut_into_dwords_with_masks() {
+        let pieces: Vec<_> = dwords(6, &[0x11, 0x22, 0x33]).collect();
+
+        assert_eq!(pieces, [(4, 0x2211_0000, 0xffff_0000), (8, 0x33, 0xff)]);
+    }
+}
