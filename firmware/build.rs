@@ -44,6 +44,8 @@ fn build() -> Result<(), Box<dyn Error>> {
 }
 
 fn bindings(out: &Path) -> Result<(), Box<dyn Error>> {
+    // bindgen itself would panic.
+    clang_sys::load().map_err(|error| format!("{error}: `make setup` installs libclang"))?;
     for (name, header) in [
         ("regs", "include/gen/siov_regs.h"),
         ("ctl_regs", "include/gen/siov_ctl_regs.h"),
@@ -112,5 +114,7 @@ fn run(command: &mut Command) -> Result<(), Box<dyn Error>> {
     if output.status.success() {
         return Ok(());
     }
-    Err(format!("{command:?}:\n{}", String::from_utf8_lossy(&output.stderr)).into())
+    let said = String::from_utf8_lossy(&output.stderr);
+    let hint = if said.contains("invalid linker name") { "`make setup` installs lld" } else { "" };
+    Err(format!("{command:?}:\n{said}{hint}").into())
 }
