@@ -72,17 +72,19 @@ module siov_adi import siov_pkg::*; (
   output logic            busy_o
 );
 
-  localparam logic [7:0] ErrorWqFull = 8'h53;  // DSA 6.1
+  localparam logic [7:0] ErrorWqFull = 8'h53;  // descriptor to a full dedicated WQ (DSA 5.3)
 
   // ------------------------------------------------------------------------------------------
   // One operation a clock
 
   logic push, pop, retire, stat;
   logic [AdiW-1:0] op_adi;
+  logic [AdiW:0]   clear_q;  // rows cleared since reset
   logic stat_wait_q;
   logic [AdiW-1:0] stat_adi_q;
   logic work_room;
 
+  assign init_o = !clear_q[AdiW];
   assign retire = retire_valid_i;
   assign pop    = pop_valid_i && pop_ready_o;
   assign stat   = stat_wait_q && !retire && !pop;
@@ -92,10 +94,16 @@ module siov_adi import siov_pkg::*; (
   assign portal_ready_o = init_o || !(retire || pop || stat);
 
   always_comb begin
-    if (retire)    op_adi = retire_adi_i;
-    else if (pop)  op_adi = pop_adi_i;
-    else if (stat) op_adi = stat_adi_q;
-    else           op_adi = portal_i.adi;
+    if (init_o)      op_adi = clear_q[AdiW-1:0];
+    else if (retire) op_adi = retire_adi_i;
+    else if (pop)    op_adi = pop_adi_i;
+    else if (stat)   op_adi = stat_adi_q;
+    else             op_adi = portal_i.adi;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) clear_q <= '0;
+    else if (init_o) clear_q <= clear_q + 1'b1;
   end
 
   always_ff @(posedge clk_i) begin
@@ -114,21 +122,13 @@ module siov_adi import siov_pkg::*; (
   logic [EntW-1:0] entry;
   logic [EntW:0]   occupancy;
 
-  // Cleared together with the rings: the same row, in the same clocks.
-  logic [AdiW-1:0] clear_adi_q;
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) clear_adi_q <= '0;
-    else if (init_o) clear_adi_q <= clear_adi_q + 1'b1;
-  end
-
   siov_ram_1r1w #(
     .Width ($bits(wq_ctl_t)),
     .Depth (MaxAdis)
   ) u_ctl (
     .clk_i   (clk_i),
     .we_i    (init_o || ctl_we_i),
-    .waddr_i (init_o ? clear_adi_q : ctl_adi_i),
+    .waddr_i (init_o ? op_adi : ctl_adi_i),
     .wdata_i (init_o ? '0 : ctl_i),
     .re_i    (push || pop),
     .raddr_i (op_adi),
@@ -138,7 +138,7 @@ module siov_adi import siov_pkg::*; (
   siov_adi_ring u_ring (
     .clk_i       (clk_i),
     .rst_ni      (rst_ni),
-    .init_o      (init_o),
+    .clear_i     (init_o),
     .push_i      (push),
     .pop_i       (pop),
     .retire_i    (retire),
@@ -242,7 +242,7 @@ module siov_adi import siov_pkg::*; (
 
   // ------------------------------------------------------------------------------------------
   // Overflows. Two waiting reports are enough: SWERROR keeps the first and tells of the second
-  // only that it was (DSA 2.15), so a third says nothing new.
+  // only that it was (DSA 9.2.15), so a third says nothing new.
 
   logic [AdiW-1:0] full_adi;
 
@@ -277,7 +277,7 @@ module siov_adi import siov_pkg::*; (
 
   assign busy_o = init_o || push_q || stat_wait_q || stat_rsp_valid_o || error_valid_o;
 
-  // A dedicated WQ has no threshold, so both pages mean the same (DSA 3.4).
+  // A dedicated WQ has no threshold, so both pages mean the same (DSA 5.3).
   logic unused_limited;
   assign unused_limited = portal_i.limited;
 

@@ -8,14 +8,13 @@
 /// the row as the one before left it.
 ///
 /// Sizes need not be powers of two. A ring that has run empty starts again at its first entry, so
-/// that a new base and size (DSA 3.1: only while disabled, hence empty) need no clean-up.
+/// that a new base and size (DSA Table 9-7: only while disabled, hence empty) need no clean-up.
 module siov_adi_ring import siov_pkg::*; (
   input  logic            clk_i,
   input  logic            rst_ni,
-  /// The rows are being cleared, for MaxAdis clocks after reset. No operation meanwhile.
-  output logic            init_o,
 
-  // Operation, at most one of the four
+  // Operation, at most one of the five
+  input  logic            clear_i,     ///< every row once after reset, before anything else
   input  logic            push_i,
   input  logic            pop_i,       ///< the WQ is known not to be empty
   input  logic            retire_i,
@@ -27,7 +26,7 @@ module siov_adi_ring import siov_pkg::*; (
   input  logic [EntW-1:0] base_i,
   input  logic [EntW:0]   size_i,
 
-  // Answer, at most one of the five; none to a push that the WQ does not take, none to a retire
+  // Answer, at most one of the five; none to a clear, or to a push that the WQ does not take
   output logic            pushed_o,
   output logic            overflow_o,  ///< not pushed, because the WQ is full
   output logic            popped_o,
@@ -44,14 +43,6 @@ module siov_adi_ring import siov_pkg::*; (
     logic [EntW:0]   occupancy;
     logic [JobW:0]   inflight;
   } row_t;
-
-  logic [AdiW:0] clear_q;
-  assign init_o = !clear_q[AdiW];
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) clear_q <= '0;
-    else if (init_o) clear_q <= clear_q + 1'b1;
-  end
 
   logic push_q, pop_q, retire_q, stat_q;
 
@@ -113,9 +104,9 @@ module siov_adi_ring import siov_pkg::*; (
     .Depth (MaxAdis)
   ) u_rows (
     .clk_i   (clk_i),
-    .we_i    (init_o || pushed_o || pop_q || retire_q),
-    .waddr_i (init_o ? clear_q[AdiW-1:0] : adi_o),
-    .wdata_i (init_o ? '0 : row_d),
+    .we_i    (clear_i || pushed_o || pop_q || retire_q),
+    .waddr_i (clear_i ? adi_i : adi_o),
+    .wdata_i (clear_i ? '0 : row_d),
     .re_i    (push_i || pop_i || retire_i || stat_i),
     .raddr_i (adi_i),
     .rdata_o (row)
@@ -124,8 +115,8 @@ module siov_adi_ring import siov_pkg::*; (
   // ------------------------------------------------------------------------------------------
 
   OneOperation_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                   $onehot0({push_i, pop_i, retire_i, stat_i, init_o}))
-    else $error("two operations in one clock, or one while the rows are being cleared");
+                                   $onehot0({clear_i, push_i, pop_i, retire_i, stat_i}))
+    else $error("two operations in one clock");
   PopNotEmpty_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
                                   pop_q |-> row.occupancy != '0)
     else $error("WQ %0d popped while empty", adi_o);

@@ -2,7 +2,7 @@
 // Licensed under the Apache License, Version 2.0, see LICENSE for details.
 // SPDX-License-Identifier: Apache-2.0
 
-/// Is this descriptor right (DSA 5.3 to 5.5)? Combinational. Supports NOP, Memory Move and Fill; of
+/// Is this descriptor right (DSA 5.4, 5.5)? Combinational. Supports NOP, Memory Move and Fill; of
 /// several errors the first in the list below is reported. The interrupt handle is looked up in
 /// irq/, elsewhere.
 module siov_desc_check

@@ -9,7 +9,7 @@ package siov_dsa_pkg;
   import siov_pkg::*;
 
   // ------------------------------------------------------------------------------------------
-  // Descriptor (DSA 5.1 to 5.3)
+  // Descriptor (DSA 8.1)
 
   parameter logic [7:0] OpNop  = 8'h00;
   parameter logic [7:0] OpMove = 8'h03;
@@ -52,7 +52,7 @@ package siov_dsa_pkg;
   } dsa_desc_t;  // 512 bits
 
   // ------------------------------------------------------------------------------------------
-  // Completion (DSA 5.6, 6.1)
+  // Completion (DSA 8.2)
 
   typedef enum logic [7:0] {
     StatusSuccess   = 8'h01,

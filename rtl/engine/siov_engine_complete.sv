@@ -2,7 +2,7 @@
 // Licensed under the Apache License, Version 2.0, see LICENSE for details.
 // SPDX-License-Identifier: Apache-2.0
 
-/// How a job's end is told (DSA 5.6, 6.1): as a completion record, as a software error, or, for a
+/// How a job's end is told: as a completion record, as a software error, or, for a
 /// success nobody asked to hear of, not at all. One result a clock; its row arrives in the next.
 ///
 ///   | record address       | success           | error                            |
@@ -97,7 +97,7 @@ module siov_engine_complete import siov_pkg::*; import siov_dsa_pkg::*; (
 
   // ------------------------------------------------------------------------------------------
   // Software error. Two waiting reports are enough: SWERROR keeps the first and tells of the second
-  // only that it was (DSA 2.15), so a third says nothing new.
+  // only that it was (DSA 9.2.15), so a third says nothing new.
 
   sw_error_t sw_error;
 

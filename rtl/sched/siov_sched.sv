@@ -5,7 +5,7 @@
 /// Who is next. Per group two lists of WQs with work, linked through RAM: those with turns left in
 /// this round, and those that have had theirs. A turn takes the head of the first list, one
 /// descriptor; a WQ with more work goes to the tail of the first list, or of the second when it has
-/// had as many turns as its priority (DSA 3.2). When the first list is empty the lists change
+/// had as many turns as its priority (DSA 3.4). When the first list is empty the lists change
 /// places and the next round begins, in which every WQ has all its turns again. Engines take turns;
 /// each serves its group.
 ///

@@ -2,7 +2,7 @@
 // Licensed under the Apache License, Version 2.0, see LICENSE for details.
 // SPDX-License-Identifier: Apache-2.0
 
-/// Rounds (DSA 3.2): in one round of its group a WQ has as many turns as its priority. One row of
+/// Rounds (DSA 3.4): in one round of its group a WQ has as many turns as its priority. One row of
 /// RAM per WQ says how many it has had and in which round, so that a new round gives every WQ all
 /// its turns back without touching a row.
 ///
