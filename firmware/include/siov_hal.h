@@ -12,6 +12,9 @@
 #define SIOV_BAR0 0x10000000u // as the host sees it, but read-only fields can be written
 #define SIOV_CTL 0x20000000u  // control block, gen/siov_ctl_regs.h
 
+// For variables: RAM is neither loaded nor zeroed at reset, so all must be written before use.
+#define SIOV_NOINIT __attribute__((section(".noinit")))
+
 #ifdef __riscv
 
 static inline uint32_t hal_read(uint32_t address) {

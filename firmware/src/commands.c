@@ -17,8 +17,8 @@ enum { DISABLED = 0, ENABLED = 1, IN_PROGRESS = 2, HALT = 3 };
 
 // Of the WQs of an enabled device; set by Enable Device. Configuration it comes from is locked
 // until the device is Disabled again.
-static struct {
-  uint16_t base;  // first entry in the descriptor RAM
+static SIOV_NOINIT struct {
+  uint16_t base; // first entry in the descriptor RAM
   uint8_t group;
 } wqs[SIOV_WQCFG_COUNT];
 
@@ -150,10 +150,7 @@ static bool stop(wq_set_t set, row_mode_t how) {
     set_wq_state(wq, IN_PROGRESS);
   }
   if (!wait_idle(set)) return false;
-  FOR_EACH_ACTIVE(wq, set) {
-    set_row(wq, ROW_CLOSED);
-    set_wq_state(wq, DISABLED);
-  }
+  FOR_EACH_ACTIVE(wq, set) set_wq_state(wq, DISABLED);
   return true;
 }
 

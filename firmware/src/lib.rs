@@ -20,7 +20,7 @@ pub mod ctl_regs {
 }
 
 /// Command codes and their error codes.
-#[allow(missing_docs)]
+#[allow(missing_docs, non_camel_case_types)]
 pub mod abi {
     include!(concat!(env!("OUT_DIR"), "/abi.rs"));
 }

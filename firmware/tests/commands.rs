@@ -1,0 +1,632 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! The commands of DSA 3.15 with the device played by the test: no RTL, no RISC-V.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod device;
+
+use device::{Device, Row};
+use siov_firmware::{abi::*, ctl_regs::*, regs::*};
+
+/// CMD for a command and its operand.
+fn cmd(command: u32, operand: u32) -> u32 {
+    command << SIOV_CMD_COMMAND_SHIFT | operand
+}
+
+/// 8 WQs, 4 groups, 4 engines, 128 entries; WQs 0 and 1 (16 and 32 entries) with engine 0 in
+/// group 0, WQ 2 (8 entries) with engine 2 in group 1.
+fn configured() -> Device {
+    let mut device = Device::new();
+    device.set_group(0, 0b011, 0b0001);
+    device.set_group(1, 0b100, 0b0100);
+    for (wq, size) in [16, 32, 8].into_iter().enumerate() {
+        device.set_wq(wq as u32, SIOV_WQCFG_SIZE_OFFSET, size);
+    }
+    device
+}
+
+fn enabled() -> Device {
+    let mut device = configured();
+    assert_eq!(
+        device.command(cmd(SIOV_CMD_ENABLE_DEVICE, 0)),
+        SIOV_ERR_NONE
+    );
+    for wq in 0..3 {
+        device.set_wq(wq, SIOV_WQCFG_MODE_OFFSET, mode(wq));
+        device.set_wq(wq, SIOV_WQCFG_LIMITS_OFFSET, LIMITS);
+    }
+    device
+}
+
+fn running() -> Device {
+    let mut device = enabled();
+    for wq in 0..3 {
+        assert_eq!(device.command(cmd(SIOV_CMD_ENABLE_WQ, wq)), SIOV_ERR_NONE);
+    }
+    device.rows.clear();
+    device
+}
+
+/// Dedicated, PASID 100h + wq, priority 1 + wq.
+fn mode(wq: u32) -> u32 {
+    SIOV_WQCFG_MODE_DEDICATED_MASK
+        | SIOV_WQCFG_MODE_PASID_EN_MASK
+        | (0x100 + wq) << SIOV_WQCFG_MODE_PASID_SHIFT
+        | (1 + wq) << SIOV_WQCFG_MODE_PRIO_SHIFT
+}
+
+/// 2^20 bytes, 2^5 descriptors.
+const LIMITS: u32 = 20 << SIOV_WQCFG_LIMITS_MAX_XFER_SHIFT | 5 << SIOV_WQCFG_LIMITS_MAX_BATCH_SHIFT;
+
+const DISABLED: u32 = 0;
+const ENABLED: u32 = 1;
+const HALT: u32 = 3;
+
+// ----------------------------------------------------------------------------------------------
+// Any command
+
+#[test]
+fn unknown_command_ends_with_01() {
+    let mut device = Device::new();
+    for command in [0, 11, 12, 15, 31] {
+        assert_eq!(
+            device.command(cmd(command, 0)),
+            SIOV_ERR_COMMAND,
+            "{command}"
+        );
+    }
+}
+
+#[test]
+fn reserved_bits_of_cmd_end_with_04() {
+    let mut device = Device::new();
+    assert_eq!(
+        device.command(cmd(SIOV_CMD_DRAIN_ALL, 0) | 1 << 25),
+        SIOV_ERR_RESERVED
+    );
+}
+
+#[test]
+fn operand_of_device_command_ends_with_04() {
+    let mut device = Device::new();
+    for command in 1..=5 {
+        assert_eq!(
+            device.command(cmd(command, 1)),
+            SIOV_ERR_RESERVED,
+            "{command}"
+        );
+    }
+}
+
+#[test]
+fn halted_device_answers_05() {
+    let mut device = Device::new();
+    device.set_state(HALT);
+    assert_eq!(
+        device.command(cmd(SIOV_CMD_ENABLE_DEVICE, 0)),
+        SIOV_ERR_HALT
+    );
+}
+
+// ----------------------------------------------------------------------------------------------
+// Enable Device
+
+#[test]
+fn enable_device_sets_state_and_engines() {
+    let mut device = configured();
+
+    assert_eq!(
+        device.command(cmd(SIOV_CMD_ENABLE_DEVICE, 0)),
+        SIOV_ERR_NONE
+    );
+
+    assert_eq!(device.state(), ENABLED);
+    let engines = [0, 1, 2, 3].map(|i| device.ctl(SIOV_CTL_ENGINE_OFFSET + i * 4));
+    let enable = SIOV_CTL_ENGINE_EN_MASK;
+    assert_eq!(engines, [enable, 0, enable | 1, 0]);
+}
+
+#[test]
+fn enable_device_without_any_wq_succeeds() {
+    let mut device = Device::new();
+    assert_eq!(
+        device.command(cmd(SIOV_CMD_ENABLE_DEVICE, 0)),
+        SIOV_ERR_NONE
+    );
+}
+
+fn enable_device_error(change: impl FnOnce(&mut Device)) -> u32 {
+    let mut device = configured();
+    change(&mut device);
+    let error = device.command(cmd(SIOV_CMD_ENABLE_DEVICE, 0));
+    assert!(error == SIOV_ERR_NOT_DISABLED || device.state() == DISABLED);
+    error
+}
+
+#[test]
+fn enable_device_twice_ends_with_10() {
+    let error = enable_device_error(|device| device.set_state(ENABLED));
+    assert_eq!(error, SIOV_ERR_NOT_DISABLED);
+}
+
+#[test]
+fn enable_device_without_bus_master_ends_with_12() {
+    let error = enable_device_error(|device| device.set_ctl(SIOV_CTL_PCIE_OFFSET, 0));
+    assert_eq!(error, SIOV_ERR_BME);
+}
+
+#[test]
+fn wq_sizes_beyond_total_end_with_14() {
+    let error = enable_device_error(|device| device.set_wq(2, SIOV_WQCFG_SIZE_OFFSET, 81));
+    assert_eq!(error, SIOV_ERR_TOTAL_SIZE);
+}
+
+#[test]
+fn wq_sizes_equal_to_total_are_legal() {
+    let mut device = configured();
+    device.set_wq(2, SIOV_WQCFG_SIZE_OFFSET, 80);
+    let error = device.command(cmd(SIOV_CMD_ENABLE_DEVICE, 0));
+    assert_eq!(error, SIOV_ERR_NONE);
+}
+
+#[test]
+fn group_with_only_engines_ends_with_15() {
+    let error = enable_device_error(|device| device.set_group(2, 0, 0b0010));
+    assert_eq!(error, SIOV_ERR_GROUP);
+}
+
+#[test]
+fn group_with_only_wqs_ends_with_15() {
+    let error = enable_device_error(|device| device.set_group(1, 0b100, 0));
+    assert_eq!(error, SIOV_ERR_GROUP);
+}
+
+#[test]
+fn group_beyond_the_last_ends_with_15() {
+    let error = enable_device_error(|device| {
+        device.set_ctl(
+            SIOV_CTL_STRAP_GROUPS_OFFSET,
+            1 | 4 << SIOV_CTL_STRAP_GROUPS_ENGINES_SHIFT,
+        );
+    });
+    assert_eq!(error, SIOV_ERR_GROUP);
+}
+
+#[test]
+fn wq_in_two_groups_ends_with_16() {
+    let error = enable_device_error(|device| device.set_group(1, 0b110, 0b0100));
+    assert_eq!(error, SIOV_ERR_GROUP_WQ);
+}
+
+#[test]
+fn active_wq_in_no_group_ends_with_16() {
+    let error = enable_device_error(|device| device.set_wq(3, SIOV_WQCFG_SIZE_OFFSET, 1));
+    assert_eq!(error, SIOV_ERR_GROUP_WQ);
+}
+
+#[test]
+fn inactive_wq_in_group_ends_with_16() {
+    let error = enable_device_error(|device| device.set_wq(1, SIOV_WQCFG_SIZE_OFFSET, 0));
+    assert_eq!(error, SIOV_ERR_GROUP_WQ);
+}
+
+#[test]
+fn wq_bit_beyond_the_last_wq_ends_with_16() {
+    let error = enable_device_error(|device| device.set_group(1, 0x104, 0b0100));
+    assert_eq!(error, SIOV_ERR_GROUP_WQ);
+}
+
+#[test]
+fn engine_in_two_groups_ends_with_17() {
+    let error = enable_device_error(|device| device.set_group(1, 0b100, 0b0101));
+    assert_eq!(error, SIOV_ERR_GROUP_ENGINE);
+}
+
+#[test]
+fn engine_bit_beyond_the_last_engine_ends_with_17() {
+    let error = enable_device_error(|device| device.set_group(1, 0b100, 0b1_0100));
+    assert_eq!(error, SIOV_ERR_GROUP_ENGINE);
+}
+
+// ----------------------------------------------------------------------------------------------
+// Enable WQ
+
+#[test]
+fn enabled_wq_gets_its_row() {
+    let mut device = enabled();
+    let group = SIOV_GRPCFG_OFFSET + SIOV_GRPCFG_STRIDE + SIOV_GRPCFG_FLAGS_OFFSET;
+    device.set_reg(group, 3 << SIOV_GRPCFG_FLAGS_TC_B_SHIFT);
+    device.set_wq(2, SIOV_WQCFG_OPCFG_OFFSET, 0x9);
+
+    assert_eq!(device.command(cmd(SIOV_CMD_ENABLE_WQ, 2)), SIOV_ERR_NONE);
+
+    assert_eq!(device.wq_state(2), ENABLED);
+    let flags = SIOV_CTL_ROW_FLAGS_ENABLED_MASK
+        | SIOV_CTL_ROW_FLAGS_DEDICATED_MASK
+        | SIOV_CTL_ROW_FLAGS_PASID_VALID_MASK
+        | 3 << SIOV_CTL_ROW_FLAGS_TC_B_SHIFT
+        | 20 << SIOV_CTL_ROW_FLAGS_MAX_XFER_SHIFT
+        | 3 << SIOV_CTL_ROW_FLAGS_PRIO_SHIFT
+        | 1 << SIOV_CTL_ROW_FLAGS_GROUP_SHIFT;
+    let row = Row {
+        wq: 2,
+        flags,
+        pasid: 0x102,
+        opcfg: [0x9, 0],
+        base: 16 + 32,
+        size: 8,
+    };
+    assert_eq!(device.rows, [row]);
+}
+
+fn enable_wq_error(change: impl FnOnce(&mut Device)) -> u32 {
+    let mut device = enabled();
+    change(&mut device);
+    let error = device.command(cmd(SIOV_CMD_ENABLE_WQ, 1));
+    assert_eq!(device.rows, []);
+    error
+}
+
+#[test]
+fn enable_of_wq_that_is_not_there_ends_with_02() {
+    assert_eq!(
+        enabled().command(cmd(SIOV_CMD_ENABLE_WQ, 8)),
+        SIOV_ERR_WQ_INDEX
+    );
+}
+
+#[test]
+fn enable_wq_with_reserved_operand_bits_ends_with_04() {
+    assert_eq!(
+        enabled().command(cmd(SIOV_CMD_ENABLE_WQ, 0x101)),
+        SIOV_ERR_RESERVED
+    );
+}
+
+#[test]
+fn enable_wq_of_disabled_device_ends_with_20() {
+    assert_eq!(
+        enable_wq_error(|device| device.set_state(DISABLED)),
+        SIOV_ERR_NOT_ENABLED
+    );
+}
+
+#[test]
+fn enable_wq_twice_ends_with_21() {
+    let mut device = running();
+    assert_eq!(
+        device.command(cmd(SIOV_CMD_ENABLE_WQ, 1)),
+        SIOV_ERR_WQ_NOT_DISABLED
+    );
+}
+
+#[test]
+fn enable_wq_without_entries_ends_with_22() {
+    assert_eq!(
+        enabled().command(cmd(SIOV_CMD_ENABLE_WQ, 5)),
+        SIOV_ERR_WQ_SIZE
+    );
+}
+
+#[test]
+fn enable_wq_without_priority_ends_with_23() {
+    let mode = mode(1) & !SIOV_WQCFG_MODE_PRIO_MASK;
+    let error = enable_wq_error(|device| device.set_wq(1, SIOV_WQCFG_MODE_OFFSET, mode));
+    assert_eq!(error, SIOV_ERR_WQ_PRIORITY);
+}
+
+#[test]
+fn enable_shared_wq_ends_with_24() {
+    let mode = mode(1) & !SIOV_WQCFG_MODE_DEDICATED_MASK;
+    let error = enable_wq_error(|device| device.set_wq(1, SIOV_WQCFG_MODE_OFFSET, mode));
+    assert_eq!(error, SIOV_ERR_WQ_MODE);
+}
+
+#[test]
+fn enable_wq_with_block_on_fault_ends_with_25() {
+    let mode = mode(1) | SIOV_WQCFG_MODE_BLOCK_ON_FAULT_MASK;
+    let error = enable_wq_error(|device| device.set_wq(1, SIOV_WQCFG_MODE_OFFSET, mode));
+    assert_eq!(error, SIOV_ERR_WQ_BOF);
+}
+
+#[test]
+fn enable_wq_with_pasid_while_function_has_none_ends_with_26() {
+    let bme = SIOV_CTL_PCIE_BME_MASK;
+    let error = enable_wq_error(|device| device.set_ctl(SIOV_CTL_PCIE_OFFSET, bme));
+    assert_eq!(error, SIOV_ERR_WQ_PASID);
+}
+
+#[test]
+fn enable_wq_with_no_or_too_large_batch_ends_with_27() {
+    for max_batch in [0, 11] {
+        let limits = max_batch << SIOV_WQCFG_LIMITS_MAX_BATCH_SHIFT;
+        let error = enable_wq_error(|device| device.set_wq(1, SIOV_WQCFG_LIMITS_OFFSET, limits));
+        assert_eq!(error, SIOV_ERR_WQ_BATCH, "{max_batch}");
+    }
+}
+
+#[test]
+fn enable_privileged_wq_without_privileged_mode_ends_with_2a() {
+    let mode = mode(1) | SIOV_WQCFG_MODE_PRIV_MASK;
+    let error = enable_wq_error(|device| device.set_wq(1, SIOV_WQCFG_MODE_OFFSET, mode));
+    assert_eq!(error, SIOV_ERR_WQ_PRIV);
+}
+
+#[test]
+fn enable_wq_with_ats_disable_ends_with_2c() {
+    let mode = mode(1) | SIOV_WQCFG_MODE_ATS_DISABLE_MASK;
+    let error = enable_wq_error(|device| device.set_wq(1, SIOV_WQCFG_MODE_OFFSET, mode));
+    assert_eq!(error, SIOV_ERR_WQ_ATS);
+}
+
+#[test]
+fn enable_wq_that_allows_unknown_operation_ends_with_2d() {
+    for (dw, ops) in [(0, 0x1b), (7, 1 << 31)] {
+        let offset = SIOV_WQCFG_OPCFG_OFFSET + dw * SIOV_WQCFG_OPCFG_STRIDE;
+        let error = enable_wq_error(|device| device.set_wq(1, offset, ops));
+        assert_eq!(error, SIOV_ERR_WQ_OPCFG, "{dw}");
+    }
+}
+
+#[test]
+fn enable_wq_with_prs_disable_ends_with_2e() {
+    let mode = mode(1) | SIOV_WQCFG_MODE_PRS_DISABLE_MASK;
+    let error = enable_wq_error(|device| device.set_wq(1, SIOV_WQCFG_MODE_OFFSET, mode));
+    assert_eq!(error, SIOV_ERR_WQ_PRS);
+}
+
+// ----------------------------------------------------------------------------------------------
+// Disable, drain, abort and reset WQs
+
+#[test]
+fn disabled_wq_is_closed_then_waited_for() {
+    let mut device = running();
+    device.busy_polls[1] = 3;
+
+    assert_eq!(
+        device.command(cmd(SIOV_CMD_DISABLE_WQ, 0b010)),
+        SIOV_ERR_NONE
+    );
+
+    assert_eq!(device.modes_of_rows(), [(1, false, false)]);
+    assert_eq!(device.busy_polls[1], 0);
+    assert_eq!(
+        [0, 1, 2].map(|wq| device.wq_state(wq)),
+        [ENABLED, DISABLED, ENABLED]
+    );
+}
+
+#[test]
+fn disable_of_disabled_wq_ends_with_32_and_changes_nothing() {
+    let mut device = running();
+    for command in [SIOV_CMD_DISABLE_WQ, SIOV_CMD_DRAIN_WQ, SIOV_CMD_ABORT_WQ] {
+        assert_eq!(
+            device.command(cmd(command, 0b1001)),
+            SIOV_ERR_WQ_NOT_ENABLED,
+            "{command}"
+        );
+    }
+    assert_eq!(device.rows, []);
+    assert_eq!(device.wq_state(0), ENABLED);
+}
+
+#[test]
+fn map_with_wq_that_is_not_there_ends_with_02() {
+    let mut device = running();
+    for operand in [0x100, 0x1_0001] {
+        let error = device.command(cmd(SIOV_CMD_DRAIN_WQ, operand));
+        assert_eq!(error, SIOV_ERR_WQ_INDEX, "{operand:#x}");
+    }
+}
+
+#[test]
+fn second_map_names_wqs_from_16_on() {
+    let mut device = running();
+    device.set_ctl(SIOV_CTL_STRAP_QUEUES_OFFSET, 32 | 128 << 16);
+
+    assert_eq!(
+        device.command(cmd(SIOV_CMD_RESET_WQ, 0x1_0002)),
+        SIOV_ERR_NONE
+    );
+
+    assert_eq!(device.wq(17, SIOV_WQCFG_OPCFG_OFFSET), device::OPCAP);
+}
+
+#[test]
+fn drain_waits_and_leaves_the_queue_open() {
+    let mut device = running();
+    device.busy_polls[2] = 4;
+
+    assert_eq!(device.command(cmd(SIOV_CMD_DRAIN_WQ, 0b100)), SIOV_ERR_NONE);
+
+    assert_eq!(device.busy_polls[2], 0);
+    assert_eq!(device.rows, []);
+}
+
+#[test]
+fn drain_all_waits_for_every_wq() {
+    let mut device = running();
+    device.busy_polls = [2, 3, 4, 0, 0, 0, 0, 0];
+
+    assert_eq!(device.command(cmd(SIOV_CMD_DRAIN_ALL, 0)), SIOV_ERR_NONE);
+
+    assert_eq!(device.busy_polls, [0; 8]);
+}
+
+#[test]
+fn abort_discards_then_opens_the_queue_again() {
+    let mut device = running();
+
+    assert_eq!(device.command(cmd(SIOV_CMD_ABORT_WQ, 0b001)), SIOV_ERR_NONE);
+
+    assert_eq!(device.modes_of_rows(), [(0, true, true), (0, true, false)]);
+    assert_eq!(device.wq_state(0), ENABLED);
+}
+
+#[test]
+fn reset_wq_keeps_size_alone() {
+    let mut device = running();
+    device.set_wq(1, SIOV_WQCFG_THRESHOLD_OFFSET, 7);
+    device.set_wq(1, SIOV_WQCFG_OPCFG_OFFSET, 1);
+
+    assert_eq!(device.command(cmd(SIOV_CMD_RESET_WQ, 0b010)), SIOV_ERR_NONE);
+
+    assert_eq!(device.modes_of_rows(), [(1, false, true)]);
+    let entry: Vec<u32> = (0..16).map(|dw| device.wq(1, dw * 4)).collect();
+    let opcap = device::OPCAP;
+    assert_eq!(entry, [32, 0, 0, 0, 0, 0, 0, 0, opcap, 0, 0, 0, 0, 0, 0, 0]);
+}
+
+#[test]
+fn reset_of_disabled_wq_resets_its_configuration() {
+    let mut device = enabled();
+
+    assert_eq!(device.command(cmd(SIOV_CMD_RESET_WQ, 0b010)), SIOV_ERR_NONE);
+
+    assert_eq!(device.rows, []);
+    assert_eq!(device.wq(1, SIOV_WQCFG_MODE_OFFSET), 0);
+}
+
+// ----------------------------------------------------------------------------------------------
+// Disable and Reset Device, Halt
+
+#[test]
+fn disable_device_waits_for_all_and_keeps_configuration() {
+    let mut device = running();
+    device.busy_polls[0] = 5;
+
+    assert_eq!(
+        device.command(cmd(SIOV_CMD_DISABLE_DEVICE, 0)),
+        SIOV_ERR_NONE
+    );
+
+    assert_eq!(device.state(), DISABLED);
+    assert_eq!(
+        device.modes_of_rows(),
+        [0, 1, 2].map(|wq| (wq, false, false))
+    );
+    assert_eq!(device.busy_polls[0], 0);
+    assert_eq!(device.wq(1, SIOV_WQCFG_MODE_OFFSET), mode(1));
+    assert!(!device.cleared);
+}
+
+#[test]
+fn disable_of_disabled_device_ends_with_31() {
+    let mut device = Device::new();
+    assert_eq!(
+        device.command(cmd(SIOV_CMD_DISABLE_DEVICE, 0)),
+        SIOV_ERR_DEV_NOT_ENABLED
+    );
+}
+
+#[test]
+fn reset_device_discards_waits_and_clears() {
+    let mut device = running();
+    device.busy_polls[2] = 5;
+
+    assert_eq!(device.command(cmd(SIOV_CMD_RESET_DEVICE, 0)), SIOV_ERR_NONE);
+
+    assert_eq!(
+        device.modes_of_rows(),
+        [0, 1, 2].map(|wq| (wq, false, true))
+    );
+    assert_eq!(device.busy_polls[2], 0);
+    assert!(device.cleared);
+    assert_eq!(device.state(), DISABLED);
+}
+
+#[test]
+fn reset_device_ends_halt() {
+    let mut device = running();
+    device.halt();
+    device.handle_halt();
+
+    assert_eq!(device.command(cmd(SIOV_CMD_RESET_DEVICE, 0)), SIOV_ERR_NONE);
+
+    assert_eq!(device.state(), DISABLED);
+}
+
+#[test]
+fn halt_discards_the_work_of_every_wq() {
+    let mut device = running();
+    device.halt();
+
+    device.handle_halt();
+
+    assert_eq!(
+        device.modes_of_rows(),
+        [0, 1, 2].map(|wq| (wq, false, true))
+    );
+    assert_eq!(device.ctl(SIOV_CTL_EVENTS_OFFSET), 0);
+}
+
+#[test]
+fn command_that_waits_while_the_device_halts_ends_with_03() {
+    for command in [cmd(SIOV_CMD_DISABLE_DEVICE, 0), cmd(SIOV_CMD_DRAIN_WQ, 1)] {
+        let mut device = running();
+        device.busy_polls[0] = u32::MAX;
+        device.halt_at_poll = Some(3);
+
+        assert_eq!(device.command(command), SIOV_ERR_HARDWARE);
+
+        assert_eq!(device.state(), HALT);
+    }
+}
+
+#[test]
+fn reset_device_goes_on_when_the_device_halts_meanwhile() {
+    let mut device = running();
+    device.busy_polls[0] = 10;
+    device.halt_at_poll = Some(3);
+
+    assert_eq!(device.command(cmd(SIOV_CMD_RESET_DEVICE, 0)), SIOV_ERR_NONE);
+
+    assert_eq!(device.state(), DISABLED);
+    assert!(device.cleared);
+}
+
+// ----------------------------------------------------------------------------------------------
+// Interrupt handles
+
+#[test]
+fn handle_of_an_entry_is_its_index() {
+    let mut device = Device::new();
+    let done = device.command(cmd(SIOV_CMD_REQUEST_INT_HANDLE, 1 << 16 | 0x7ff));
+    assert_eq!(done, 0x7ff << SIOV_CTL_DONE_RESULT_SHIFT);
+}
+
+#[test]
+fn requested_entry_is_granted_until_released() {
+    let mut device = Device::new();
+    let entry = SIOV_MSIXPERM_OFFSET + 3 * SIOV_MSIXPERM_STRIDE;
+
+    device.command(cmd(SIOV_CMD_REQUEST_INT_HANDLE, 3));
+    assert_eq!(device.reg(entry), SIOV_MSIXPERM_PERM_GRANTED_MASK);
+
+    assert_eq!(
+        device.command(cmd(SIOV_CMD_RELEASE_INT_HANDLE, 3)),
+        SIOV_ERR_NONE
+    );
+    assert_eq!(device.reg(entry), 0);
+}
+
+#[test]
+fn entry_beyond_the_table_ends_with_41() {
+    let mut device = Device::new();
+    for operand in [9, 1 << 16 | 2048] {
+        for command in [SIOV_CMD_REQUEST_INT_HANDLE, SIOV_CMD_RELEASE_INT_HANDLE] {
+            let error = device.command(cmd(command, operand));
+            assert_eq!(error, SIOV_ERR_INT_INDEX, "{command} {operand:#x}");
+        }
+    }
+}
+
+#[test]
+fn reserved_operand_bits_of_handle_command_end_with_04() {
+    let mut device = Device::new();
+    let error = device.command(cmd(SIOV_CMD_REQUEST_INT_HANDLE, 1 << 17));
+    assert_eq!(error, SIOV_ERR_RESERVED);
+}
