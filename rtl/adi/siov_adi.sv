@@ -172,36 +172,25 @@ module siov_adi import siov_pkg::*; (
   assign popped_prio_o  = ctl.prio;
 
   // ------------------------------------------------------------------------------------------
-  // Descriptors: a portal write is kept whole for the clock in which its row is looked at. The
-  // RAM's output register is the work register.
-
-  desc_t push_desc_q;
-  logic  push_ims_q;
-  logic  push_q;
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) push_q <= 1'b0;
-    else push_q <= push;
-    if (push) begin
-      push_desc_q <= portal_i.desc;
-      push_ims_q  <= portal_i.ims;
-    end
-  end
+  // Work: the descriptor, and what the control row said when it was popped
 
   desc_t work_desc;
   logic  work_ims;
 
-  siov_ram_1r1w #(
-    .Width ($bits(desc_t) + 1),
-    .Depth (MaxWqEntries)
-  ) u_desc (
-    .clk_i   (clk_i),
-    .we_i    (pushed),
-    .waddr_i (entry),
-    .wdata_i ({push_ims_q, push_desc_q}),
-    .re_i    (popped),
-    .raddr_i (entry),
-    .rdata_o ({work_ims, work_desc})
+  siov_adi_store u_store (
+    .clk_i        (clk_i),
+    .rst_ni       (rst_ni),
+    .push_i       (push),
+    .desc_i       (portal_i.desc),
+    .ims_i        (portal_i.ims),
+    .write_i      (pushed),
+    .read_i       (popped),
+    .entry_i      (entry),
+    .room_o       (work_room),
+    .work_valid_o (work_valid_o),
+    .work_ready_i (work_ready_i),
+    .work_desc_o  (work_desc),
+    .work_ims_o   (work_ims)
   );
 
   tenant_t     tenant_q;
@@ -211,9 +200,6 @@ module siov_adi import siov_pkg::*; (
   logic [63:0] opcfg_q;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) work_valid_o <= 1'b0;
-    else if (popped) work_valid_o <= 1'b1;
-    else if (work_ready_i) work_valid_o <= 1'b0;
     if (popped) begin
       // The only place where a tenant is made.
       tenant_q   <= '{adi: adi, priv: ctl.priv, pasid_valid: ctl.pasid_valid, pasid: ctl.pasid};
@@ -225,8 +211,6 @@ module siov_adi import siov_pkg::*; (
       opcfg_q    <= ctl.opcfg;
     end
   end
-
-  assign work_room = !popped && !work_valid_o;
 
   assign work_o = '{
     desc:     work_desc,
@@ -268,6 +252,13 @@ module siov_adi import siov_pkg::*; (
   end
 
   // ------------------------------------------------------------------------------------------
+
+  logic push_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) push_q <= 1'b0;
+    else push_q <= push;
+  end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) inflight_o <= '0;
