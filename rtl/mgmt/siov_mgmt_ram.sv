@@ -22,7 +22,8 @@ module siov_mgmt_ram #(
 
   logic [31:0] mem [Words];
 
-  always_ff @(posedge clk_i) begin
+  // Not always_ff, which would forbid the initial values.
+  always @(posedge clk_i) begin
     if (req_i) begin
       if (write_i) begin
         for (int i = 0; i < 4; i++) begin

@@ -6,7 +6,7 @@
 module siov_rv32_alu
   import siov_rv32_pkg::*;
 (
-  input  logic        valid_i,    ///< while low the outputs are zero, and cost the simulator nothing
+  input  logic        valid_i,    ///< while low the outputs are zero: cheap to simulate
   input  logic [2:0]  funct3_i,   ///< alu_op_e, or the branch condition
   input  logic        alt_i,
   input  logic [31:0] a_i,

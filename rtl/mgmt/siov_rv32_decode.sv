@@ -7,7 +7,7 @@
 module siov_rv32_decode
   import siov_rv32_pkg::*;
 (
-  input  logic     valid_i,    ///< while low the output is all zero, and costs the simulator nothing
+  input  logic     valid_i,    ///< while low the output is zero: cheap to simulate
   input  logic [31:0] instr_i,
   output decoded_t decoded_o
 );
