@@ -236,3 +236,49 @@ impl Memory {
         self.pages.borrow_mut().free.extend(pages);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_above_3_gib_goes_on_at_4_gib() {
+        let memory = Memory::new(LOW_END + PAGE_SIZE).unwrap();
+        memory.write_u64(Hpa(HIGH_START), 7).unwrap();
+        assert_eq!(memory.read_u64(Hpa(HIGH_START)), Ok(7));
+        assert!(memory.contains(Hpa(LOW_END - 8), 8));
+        assert!(!memory.contains(Hpa(LOW_END - 8), 16));
+    }
+
+    #[test]
+    fn access_outside_memory_says_where() {
+        let memory = Memory::new(PAGE_SIZE).unwrap();
+        let error = MemoryError::Outside { address: Hpa(0xffc), bytes: 8 };
+        assert_eq!(memory.read_u64(Hpa(0xffc)), Err(error));
+    }
+
+    #[test]
+    fn pages_come_in_order_and_never_page_0() {
+        let memory = Memory::new(4 * PAGE_SIZE).unwrap();
+        let pages: Vec<_> = (0..3).map(|_| memory.alloc_page().unwrap().0).collect();
+        assert_eq!(pages, [0x1000, 0x2000, 0x3000]);
+        assert_eq!(memory.alloc_page(), Err(MemoryError::Full { bytes: PAGE_SIZE }));
+    }
+
+    #[test]
+    fn page_given_back_is_used_again_and_zeroed() {
+        let memory = Memory::new(4 * PAGE_SIZE).unwrap();
+        let page = memory.alloc_page().unwrap();
+        memory.write_u64(page, 1).unwrap();
+        memory.free(page, PAGE_SIZE);
+        assert_eq!(memory.alloc_page(), Ok(page));
+        assert_eq!(memory.read_u64(page), Ok(0));
+    }
+
+    #[test]
+    fn pages_that_alignment_skips_are_used_singly() {
+        let memory = Memory::new(64 * PAGE_SIZE).unwrap();
+        assert_eq!(memory.alloc(2 * PAGE_SIZE, 16 * PAGE_SIZE), Ok(Hpa(0x1_0000)));
+        assert_eq!(memory.alloc_page(), Ok(Hpa(0x1000)));
+    }
+}

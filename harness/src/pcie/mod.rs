@@ -13,10 +13,14 @@ mod host;
 mod ids;
 mod knobs;
 mod listener;
+#[cfg(test)]
+pub(crate) mod mock;
 mod msi;
 mod requester;
 mod root_complex;
 mod run;
+#[cfg(test)]
+mod tests;
 mod timers;
 pub mod tlp;
 mod waits;
