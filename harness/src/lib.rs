@@ -13,6 +13,8 @@ pub mod host;
 pub mod iommu;
 pub mod mem;
 pub mod pcie;
+pub mod report;
+pub mod rtl;
 pub mod scenario;
 pub mod trace;
 pub mod vdcm;

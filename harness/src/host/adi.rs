@@ -136,7 +136,7 @@ impl Adi {
     }
 
     /// Takes the ADI from its owner: nothing of it works afterwards. The PASID is not used again.
-    pub async fn revoke(self) -> Result<(), DriverError> {
+    pub async fn revoke(&self) -> Result<(), DriverError> {
         self.run(Command::ResetWq(self.wq.index)).await?;
         self.driver.free_ims(&self.interrupt);
         self.driver.detach(self.pasid, self.domain)

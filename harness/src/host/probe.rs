@@ -163,7 +163,7 @@ impl Driver {
 
 fn is_ours(info: &DeviceInfo) -> bool {
     let known = Profile::ALL
-        .map(Profile::sizes)
+        .map(Profile::straps)
         .iter()
         .any(|s| (s.vendor_id, s.device_id) == (info.vendor_id, info.device_id));
     known && info.class == CLASS

@@ -123,7 +123,7 @@ fn check_vm(path: &str, vm: &Vm, profile: Profile) -> Checked {
 }
 
 fn check_vdev(path: &str, vdev: &Vdev, profile: Profile) -> Checked {
-    let sizes = profile.sizes();
+    let sizes = profile.straps();
     in_range(
         format_args!("{path}.wq_size"),
         vdev.wq_size,
@@ -178,7 +178,7 @@ fn check_workload(path: &str, workload: &Workload, vdev: &Vdev) -> Checked {
 /// What all virtual devices together may take of the device.
 fn check_device(scenario: &Scenario) -> Checked {
     let profile = scenario.device.profile;
-    let sizes = profile.sizes();
+    let sizes = profile.straps();
     let vdevs = || scenario.vms.iter().flat_map(|vm| &vm.vdevs);
 
     let wqs = sizes.wqs.min(WQS_VISIBLE).min(sizes.ims_entries);

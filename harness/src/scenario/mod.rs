@@ -10,7 +10,10 @@
 
 mod check;
 mod number;
+mod poke;
 mod profile;
+mod run;
+mod tenant;
 mod types;
 
 use std::fs;
@@ -18,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 pub use check::MAX_TRANSFER;
 pub use number::Number;
-pub use profile::Sizes;
+pub use run::RunError;
 pub use types::{
     CompletionMode, Device, Expect, FlagName, HostSettings, Operation, Poke, Profile, Scenario,
     Split, Vdev, Vm, Workload,

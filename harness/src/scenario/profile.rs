@@ -4,28 +4,9 @@
 
 //! What the device profiles stand for.
 
-use super::Profile;
+use siov_sim::Straps;
 
-/// IDs and sizes of a profile, in the order the device's straps take them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizes {
-    /// PCI vendor ID.
-    pub vendor_id: u16,
-    /// PCI device ID.
-    pub device_id: u16,
-    /// Work queues.
-    pub wqs: u16,
-    /// Entries of all work queues together.
-    pub wq_entries: u16,
-    /// MSI-X table entries.
-    pub msix_entries: u16,
-    /// IMS entries.
-    pub ims_entries: u16,
-    /// Groups.
-    pub groups: u8,
-    /// Engines.
-    pub engines: u8,
-}
+use super::Profile;
 
 impl Profile {
     /// Every profile.
@@ -41,35 +22,20 @@ impl Profile {
     }
 
     /// IDs and sizes.
-    pub fn sizes(self) -> Sizes {
-        let neutral = Sizes {
-            vendor_id: 0x1234,
-            device_id: 0x510b,
-            wqs: 16,
-            wq_entries: 256,
-            msix_entries: 17,
-            ims_entries: 256,
-            groups: 4,
-            engines: 4,
-        };
-        match self {
-            Profile::Small => neutral,
-            Profile::Idxd => Sizes {
-                vendor_id: 0x8086,
-                device_id: 0x0b25,
-                wqs: 8,
-                wq_entries: 128,
-                msix_entries: 9,
-                ims_entries: 2048,
-                ..neutral
-            },
-            Profile::Scale => Sizes {
-                wqs: 1024,
-                wq_entries: 4096,
-                msix_entries: 64,
-                ims_entries: 4096,
-                ..neutral
-            },
+    pub fn straps(self) -> Straps {
+        // The model has a profile for each name.
+        Straps::profile(self.name()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn model_has_every_profile() {
+        for profile in Profile::ALL {
+            assert!(Straps::profile(profile.name()).is_some());
         }
     }
 }

@@ -224,27 +224,37 @@ impl FlagName {
 
 /// Fields of the descriptor to overwrite just before it is submitted.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Poke {
     /// Operation code.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub opcode: Option<u8>,
     /// Flag bits to set.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub set_flags: Option<Number>,
     /// Flag bits to clear.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub clear_flags: Option<Number>,
     /// Completion record address.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub completion: Option<Number>,
     /// Source address.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub src: Option<Number>,
     /// Destination address.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub dst: Option<Number>,
     /// Destination address, in bytes from the source.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub dst_from_src: Option<u32>,
     /// Transfer size.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<u32>,
     /// Interrupt handle; also sets the flag that asks for an interrupt.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub interrupt_handle: Option<u16>,
     /// Bytes 38 and 39, reserved.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reserved: Option<u16>,
 }
 

@@ -1,0 +1,226 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! Workloads: descriptors of one kind, submitted, awaited and checked.
+
+use std::cell::{Cell, RefCell};
+
+use futures_util::future::try_join_all;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+use super::effects;
+use super::{Driver, GuestError, PciFunction};
+use crate::dsa::{Command, CompletionRecord, Descriptor, Flags, Status};
+use crate::endpoint::Cycle;
+use crate::mem::Gpa;
+use crate::scenario::{CompletionMode, Operation, Workload};
+
+/// How a descriptor ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The status, or `Status::NONE` if the guest heard nothing.
+    pub status: Status,
+    /// How the guest heard of it.
+    pub via: Via,
+    /// When it was submitted.
+    pub submitted: Cycle,
+    /// When the guest knew that it had ended.
+    pub completed: Cycle,
+    /// Bytes it moved.
+    pub bytes: u64,
+    /// Whether its completion interrupt must have come.
+    pub interrupts: bool,
+}
+
+/// How a guest hears of the end of a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// By the completion record.
+    Record,
+    /// By the software error register.
+    SoftwareError,
+    /// Not at all.
+    Nothing,
+}
+
+/// Tells somebody that a descriptor has ended.
+pub type Progress<'a> = &'a dyn Fn();
+
+impl<F: PciFunction> Driver<F> {
+    /// Runs a workload to its end and returns how each descriptor ended, in order of completion.
+    /// `seed` determines the data.
+    pub async fn run(
+        &self,
+        workload: &Workload,
+        seed: u64,
+        progress: Progress<'_>,
+    ) -> Result<Vec<Outcome>, GuestError> {
+        let run = Run {
+            driver: self,
+            workload,
+            submitted: Cell::new(0),
+            outcomes: RefCell::new(Vec::with_capacity(workload.count as usize)),
+            progress,
+        };
+        let slots = workload.depth.min(workload.count);
+        try_join_all((0..slots).map(|slot| run.slot(slot, seed))).await?;
+        Ok(run.outcomes.into_inner())
+    }
+
+    /// Whether a software error waits that no descriptor was meant to cause.
+    pub async fn stray_error(&self) -> Result<Option<Status>, GuestError> {
+        self.take_software_error().await
+    }
+}
+
+struct Run<'a, F> {
+    driver: &'a Driver<F>,
+    workload: &'a Workload,
+    submitted: Cell<u32>,
+    outcomes: RefCell<Vec<Outcome>>,
+    progress: Progress<'a>,
+}
+
+impl<F: PciFunction> Run<'_, F> {
+    /// Keeps one descriptor outstanding until all are submitted.
+    async fn slot(&self, slot: u32, seed: u64) -> Result<(), GuestError> {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        random.set_stream(slot.into());
+        let mut buffer = vec![0; self.workload.size as usize];
+        while let Some(number) = self.next() {
+            let descriptor = self.prepare(slot, &mut random, &mut buffer)?;
+            let submitted = self.driver.machine.clock.now();
+            self.driver.submit(number, &descriptor).await?;
+            let outcome = match self.workload.poke {
+                None => self.wait(slot, &descriptor, submitted).await?,
+                Some(_) => self.drain(slot, &descriptor, submitted).await?,
+            };
+            self.outcomes.borrow_mut().push(outcome);
+            (self.progress)();
+        }
+        Ok(())
+    }
+
+    /// Number of the next descriptor to submit, if there is one.
+    fn next(&self) -> Option<u32> {
+        let number = self.submitted.get();
+        (number < self.workload.count).then(|| {
+            self.submitted.set(number + 1);
+            number
+        })
+    }
+
+    /// Clears the record, writes new source data, and builds the descriptor.
+    fn prepare(
+        &self,
+        slot: u32,
+        random: &mut ChaCha8Rng,
+        buffer: &mut [u8],
+    ) -> Result<Descriptor, GuestError> {
+        let (workload, layout) = (self.workload, self.driver.layout);
+        let memory = &self.driver.machine.memory;
+        let record = layout.record(slot);
+        memory.write(Gpa(record), &[0; CompletionRecord::SIZE])?;
+        let destination = layout.destination(workload, slot);
+        let descriptor = match workload.op {
+            Operation::Nop => Descriptor::nop(),
+            Operation::MemoryMove => {
+                let source = layout.source(workload, slot);
+                random.fill_bytes(buffer);
+                memory.write(Gpa(source), buffer)?;
+                Descriptor::memory_move(source, destination, workload.size)
+            }
+            Operation::Fill => Descriptor::fill(random.next_u64(), destination, workload.size),
+        };
+        let mut descriptor = descriptor.with_completion(record);
+        if workload.completion == CompletionMode::Interrupt {
+            descriptor = descriptor.with_interrupt(self.driver.handle);
+        }
+        for flag in &workload.flags {
+            descriptor = descriptor.with_flags(flag.bits());
+        }
+        if let Some(poke) = &workload.poke {
+            poke.apply(&mut descriptor);
+        }
+        Ok(descriptor)
+    }
+
+    /// Waits for the record, as the workload says.
+    async fn wait(
+        &self,
+        slot: u32,
+        descriptor: &Descriptor,
+        submitted: Cycle,
+    ) -> Result<Outcome, GuestError> {
+        let address = Gpa(self.driver.layout.record(slot));
+        let completion = &self.driver.completion;
+        loop {
+            let seen = completion.count();
+            let record = self.record(address)?;
+            if record.status() != Status::NONE {
+                return self.ended(descriptor, Some(record), Via::Record, submitted);
+            }
+            match self.workload.completion {
+                CompletionMode::Poll => {
+                    self.driver.machine.memory.wait_for_write(address).await?;
+                }
+                CompletionMode::Interrupt => completion.wait(seen).await,
+            }
+        }
+    }
+
+    /// Waits for a descriptor that may end without a record: drains the queue, then looks.
+    async fn drain(
+        &self,
+        slot: u32,
+        descriptor: &Descriptor,
+        submitted: Cycle,
+    ) -> Result<Outcome, GuestError> {
+        self.driver.command(Command::DrainWq(0)).await?;
+        let error = self.driver.take_software_error().await?;
+        let record = self.record(Gpa(self.driver.layout.record(slot)))?;
+        if record.status() != Status::NONE {
+            return self.ended(descriptor, Some(record), Via::Record, submitted);
+        }
+        let mut outcome = match error {
+            Some(_) => self.ended(descriptor, None, Via::SoftwareError, submitted)?,
+            None => self.ended(descriptor, None, Via::Nothing, submitted)?,
+        };
+        outcome.status = error.unwrap_or(Status::NONE);
+        Ok(outcome)
+    }
+
+    fn record(&self, address: Gpa) -> Result<CompletionRecord, GuestError> {
+        let mut bytes = [0; CompletionRecord::SIZE];
+        self.driver.machine.memory.read(address, &mut bytes)?;
+        Ok(zerocopy::transmute!(bytes))
+    }
+
+    /// Takes over into the expected memory what the descriptor was to change, and checks the
+    /// destination.
+    fn ended(
+        &self,
+        descriptor: &Descriptor,
+        record: Option<CompletionRecord>,
+        via: Via,
+        submitted: Cycle,
+    ) -> Result<Outcome, GuestError> {
+        let completed = self.driver.machine.clock.now();
+        let memory = &self.driver.machine.memory;
+        let status = record.map_or(Status::NONE, |record| record.status());
+        let bytes = effects::apply(memory, descriptor, record.as_ref())?;
+        Ok(Outcome {
+            status,
+            via,
+            submitted,
+            completed,
+            bytes,
+            interrupts: descriptor.flags().contains(Flags::RCI)
+                && via == Via::Record
+                && status != Status::BAD_INTERRUPT_HANDLE,
+        })
+    }
+}

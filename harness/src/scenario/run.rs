@@ -1,0 +1,171 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! Playing a scenario: host driver, virtual machines, workloads, and what came of it.
+
+use std::time::Instant;
+
+use futures_util::future::try_join_all;
+
+use super::tenant::{Tenant, Work};
+use super::{Scenario, Split};
+use crate::endpoint::Endpoint;
+use crate::guest::GuestError;
+use crate::host::{Driver, DriverError, WqConfig};
+use crate::mem::{Memory, MemoryError};
+use crate::pcie::{Host, Knobs, TlpListener};
+use crate::report::{DmaFault, Report, SteadyState, Totals};
+
+/// Host memory beside that of guests: tables of the IOMMU.
+const HOST_MEMORY: u64 = 16 << 20;
+
+/// A run ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The host driver could not go on.
+    #[error("host driver: {0}")]
+    Driver(#[from] DriverError),
+    /// A guest could not go on.
+    #[error("guest {vm}, device {vdev}: {source}")]
+    Guest {
+        /// Its virtual machine.
+        vm: String,
+        /// Its virtual device.
+        vdev: String,
+        /// What happened.
+        source: GuestError,
+    },
+    /// There is not enough host memory.
+    #[error("host memory: {0}")]
+    Memory(#[from] MemoryError),
+    /// Simulation stopped.
+    #[error(transparent)]
+    Simulation(#[from] crate::pcie::RunError),
+    /// A trace or record could not be written to its end.
+    #[error("cannot finish the trace or record: {0}")]
+    Listener(#[from] std::io::Error),
+}
+
+impl Scenario {
+    /// The root complex's settings.
+    pub fn knobs(&self) -> Knobs {
+        Knobs {
+            seed: self.host.seed,
+            latency: self.host.latency.into(),
+            jitter: self.host.jitter.into(),
+            split_completions: self.host.split == Split::Random,
+            mps: self.host.mps,
+            mrrs: self.host.mrrs,
+            ..Knobs::default()
+        }
+    }
+
+    /// How many descriptors a run submits.
+    pub fn descriptors(&self) -> u64 {
+        let vdevs = self.vms.iter().flat_map(|vm| &vm.vdevs);
+        vdevs
+            .flat_map(|vdev| &vdev.workloads)
+            .map(|w| u64::from(w.count))
+            .sum()
+    }
+
+    /// Plays the scenario on a device. `progress` is called for each descriptor that has ended.
+    pub fn run(
+        &self,
+        endpoint: Box<dyn Endpoint>,
+        listeners: Vec<Box<dyn TlpListener>>,
+        progress: &dyn Fn(),
+    ) -> Result<Report, RunError> {
+        let start = Instant::now();
+        let guests: u64 = self
+            .vms
+            .iter()
+            .map(|vm| u64::from(vm.memory_kib) << 10)
+            .sum();
+        let host = Host::new(endpoint, Memory::new(guests + HOST_MEMORY)?, self.knobs());
+        for listener in listeners {
+            host.add_listener(listener);
+        }
+        // Listeners are finished after a failed run too: the trace up to there is what one needs.
+        let played = host.run(self.play(&host, progress));
+        host.finish_listeners()?;
+        let mut report = played??;
+        report.totals.wall_seconds = start.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    async fn play(&self, host: &Host, progress: &dyn Fn()) -> Result<Report, RunError> {
+        let driver = Driver::probe(host).await?;
+        let wqs = self.wq_configs();
+        driver.configure(&wqs).await?;
+        let tenants = Tenant::create_all(self, &driver, &wqs)?;
+
+        try_join_all(tenants.iter().map(Tenant::set_up)).await?;
+        let work = try_join_all(tenants.iter().map(|tenant| tenant.work(progress))).await?;
+        try_join_all(tenants.iter().map(Tenant::tear_down)).await?;
+
+        Ok(self.report(host, &driver, &tenants, &work))
+    }
+
+    /// One queue for each virtual device, in the order of the scenario.
+    fn wq_configs(&self) -> Vec<WqConfig> {
+        let vdevs = self.vms.iter().flat_map(|vm| &vm.vdevs);
+        (0..)
+            .zip(vdevs)
+            .map(|(index, vdev)| WqConfig {
+                index,
+                size: vdev.wq_size,
+                priority: vdev.priority,
+                group: vdev.group,
+            })
+            .collect()
+    }
+
+    fn report(&self, host: &Host, driver: &Driver, tenants: &[Tenant], work: &[Work]) -> Report {
+        let both = || tenants.iter().zip(work);
+        let mut failures: Vec<String> = both()
+            .flat_map(|(tenant, work)| tenant.failures(work))
+            .collect();
+        failures.extend(host_failures(host, driver));
+        let steady = SteadyState::of(
+            both()
+                .flat_map(|(tenant, work)| tenant.completions(work))
+                .collect(),
+        );
+        Report {
+            vdevs: both().map(|(tenant, work)| tenant.report(work)).collect(),
+            pokes: both()
+                .flat_map(|(tenant, work)| tenant.poke_reports(work))
+                .collect(),
+            dma_faults: host.iommu(|iommu| iommu.faults().iter().map(DmaFault::from).collect()),
+            totals: Totals {
+                cycles: host.now().0,
+                cycles_per_descriptor: steady.cycles_per_descriptor,
+                link_efficiency: steady.link_efficiency,
+                wall_seconds: 0.0,
+                seed: self.host.seed,
+            },
+            failures,
+        }
+    }
+}
+
+/// What reached the host and belongs to nobody.
+fn host_failures(host: &Host, driver: &Driver) -> Vec<String> {
+    let errors = driver.take_unowned_errors().into_iter().map(|error| {
+        format!(
+            "software error {} of queue {:?} belongs to no guest",
+            error.status(),
+            error.wq()
+        )
+    });
+    let interrupts = host.take_unclaimed_msis().into_iter().map(|(cycle, msi)| {
+        format!(
+            "cycle {cycle}: interrupt {:#x} to {:#x} belongs to nobody",
+            msi.data, msi.address
+        )
+    });
+    let halt = driver.halted().then(|| "the device has halted".to_owned());
+    errors.chain(interrupts).chain(halt).collect()
+}
