@@ -269,9 +269,11 @@ static uint32_t disable_device(void) {
 
 // Works in Halt, too, and whatever makes the device halt while it is at it.
 static uint32_t reset_device(void) {
-  set_device_state(IN_PROGRESS);
-  while (!stop(all_wqs(), ROW_DISCARD)) acknowledge_halt();
-  stop_engines();
+  if (device_state() != DISABLED) {
+    set_device_state(IN_PROGRESS);
+    while (!stop(all_wqs(), ROW_DISCARD)) acknowledge_halt();
+    stop_engines();
+  }
   set_ctl(SIOV_CTL_CLEAR_OFFSET, 1);
   acknowledge_halt();
   set_device_state(DISABLED);

@@ -539,6 +539,16 @@ fn reset_device_discards_waits_and_clears() {
 }
 
 #[test]
+fn reset_of_disabled_device_only_clears() {
+    let mut device = configured();
+
+    assert_eq!(device.command(cmd(SIOV_CMD_RESET_DEVICE, 0)), SIOV_ERR_NONE);
+
+    assert_eq!(device.rows, []);
+    assert!(device.cleared);
+}
+
+#[test]
 fn reset_device_ends_halt() {
     let mut device = running();
     device.halt();

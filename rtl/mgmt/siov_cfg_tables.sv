@@ -122,7 +122,7 @@ module siov_cfg_tables
   logic last_wq, last;
 
   always_comb begin
-    clear_next = clear_q + 1'b1;
+    clear_next = row_t'($bits(row_t)'(clear_q) + 1'b1);
     last_wq    = clear_q.dw == '1 && 16'(clear_q.entry) + 1'b1 == strap_i.wqs;
     last       = clear_q.dw == '1 && clear_q.entry == EntryW'(NumEntries - 1);
     if (last_wq) clear_next = FirstGroup;

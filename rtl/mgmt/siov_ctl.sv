@@ -68,11 +68,11 @@ module siov_ctl
 
   state_e state_q;
 
-  ctl_row_flags_t              flags_q;
-  ctl_row_pasid_t              pasid_q;
-  logic [1:0][31:0]            opcfg_q;
-  ctl_row_entries_t            entries_q;
-  ctl_wq_status_t              status_q;
+  ctl_row_flags_t               flags_q;
+  ctl_row_pasid_t               pasid_q;
+  logic [63:0]                  opcfg_q;
+  ctl_row_entries_t             entries_q;
+  ctl_wq_status_t               status_q;
   ctl_engine_t [MaxEngines-1:0] engine_q;
 
   // ------------------------------------------------------------------------------------------
@@ -177,11 +177,11 @@ module siov_ctl
       engine_q <= '0;
     end else if (write) begin
       unique case (offset)
-        CtlRowFlagsOffset:     flags_q    <= wdata_i;
-        CtlRowPasidOffset:     pasid_q    <= wdata_i;
-        CtlRowOpcfgOffset:     opcfg_q[0] <= wdata_i;
-        CtlRowOpcfgOffset + 4: opcfg_q[1] <= wdata_i;
-        CtlRowEntriesOffset:   entries_q  <= wdata_i;
+        CtlRowFlagsOffset:     flags_q        <= wdata_i;
+        CtlRowPasidOffset:     pasid_q        <= wdata_i;
+        CtlRowOpcfgOffset:     opcfg_q[31:0]  <= wdata_i;
+        CtlRowOpcfgOffset + 4: opcfg_q[63:32] <= wdata_i;
+        CtlRowEntriesOffset:   entries_q      <= wdata_i;
         default: ;
       endcase
       for (int unsigned i = 0; i < MaxEngines; i++) begin

@@ -96,7 +96,7 @@ module siov_regs
   cmd_t       cmd_q;
   cmdstatus_t cmdstatus_q;
   cmdparam_t  cmdparam_q;
-  logic [3:0][63:0] swerror;
+  logic [255:0] swerror;
 
   logic [31:0] rdata;
 
@@ -132,14 +132,14 @@ module siov_regs
         CmdstatusOffset:    rdata = cmdstatus_q;
         CmdcapOffset:       rdata = CmdcapReset[31:0];
         CmdcapOffset + 4:   rdata = CmdcapReset[63:32];
-        Swerror0Offset:     rdata = swerror[0][31:0];
-        Swerror0Offset + 4: rdata = swerror[0][63:32];
-        Swerror1Offset:     rdata = swerror[1][31:0];
-        Swerror1Offset + 4: rdata = swerror[1][63:32];
-        Swerror2Offset:     rdata = swerror[2][31:0];
-        Swerror2Offset + 4: rdata = swerror[2][63:32];
-        Swerror3Offset:     rdata = swerror[3][31:0];
-        Swerror3Offset + 4: rdata = swerror[3][63:32];
+        Swerror0Offset:     rdata = swerror[0 +: 32];
+        Swerror0Offset + 4: rdata = swerror[32 +: 32];
+        Swerror1Offset:     rdata = swerror[64 +: 32];
+        Swerror1Offset + 4: rdata = swerror[96 +: 32];
+        Swerror2Offset:     rdata = swerror[128 +: 32];
+        Swerror2Offset + 4: rdata = swerror[160 +: 32];
+        Swerror3Offset:     rdata = swerror[192 +: 32];
+        Swerror3Offset + 4: rdata = swerror[224 +: 32];
         CmdparamOffset:     rdata = cmdparam_q[31:0];
         CmdparamOffset + 4: rdata = cmdparam_q[63:32];
         default:            rdata = '0;
@@ -179,9 +179,9 @@ module siov_regs
       if (write) begin
         unique case (32'(addr))
           GencfgOffset:
-            if (disabled_o) gencfg_q <= merged(gencfg_q, be_mask & GencfgRwMask, req_i.wdata);
+            if (disabled_o) gencfg_q <= merged(gencfg_q, be_mask & 32'(GencfgRwMask), req_i.wdata);
           GenctrlOffset:
-            genctrl_q <= merged(genctrl_q, be_mask & GenctrlRwMask, req_i.wdata);
+            genctrl_q <= merged(genctrl_q, be_mask & 32'(GenctrlRwMask), req_i.wdata);
           GenstsOffset:
             if (req_i.fw && !halt_q) gensts_q <= merged(gensts_q, be_mask, req_i.wdata);
           CmdparamOffset:
@@ -243,7 +243,7 @@ module siov_regs
   logic      swerror_set;
 
   assign swerror_w1c = write && 32'(addr) == Swerror0Offset ?
-      {32'b0, req_i.wdata & be_mask} & Swerror0W1cMask : '0;
+      {32'b0, req_i.wdata & be_mask & Swerror0W1cMask[31:0]} : '0;
 
   siov_swerror u_swerror (
     .clk_i       (clk_i),
@@ -260,7 +260,7 @@ module siov_regs
   );
 
   assign intcause_w1c = write && 32'(addr) == IntcauseOffset ?
-      req_i.wdata & be_mask & IntcauseW1cMask : '0;
+      req_i.wdata & be_mask & 32'(IntcauseW1cMask) : '0;
 
   always_comb begin
     intcause_set         = '0;

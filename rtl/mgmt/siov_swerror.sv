@@ -24,7 +24,7 @@ module siov_swerror
 
   /// Bits of the first quadword to which software writes 1.
   input  swerror0_t         w1c_i,
-  output logic [3:0][63:0]  swerror_o,
+  output logic [255:0]      swerror_o,
   /// Valid goes from 0 to 1.
   output logic              set_o
 );
