@@ -200,7 +200,7 @@ module siov_dma import siov_pkg::*, siov_dma_pkg::*; (
 
   logic             piece_valid, piece_ready, cut_busy;
   piece_t           piece;
-  logic             buf_re;
+  logic             buf_re, buf_use;
   logic [SlotW-1:0] buf_slot;
   logic [PosW-1:0]  buf_pos;
   line_t            buf_data;
@@ -230,7 +230,6 @@ module siov_dma import siov_pkg::*, siov_dma_pkg::*; (
 
   siov_dma_buffer u_buffer (
     .clk_i    (clk_i),
-    .rst_ni   (rst_ni),
     .we_i     (wr),
     .wslot_i  (wr_slot),
     .wdw_i    (wr_dw),
@@ -239,6 +238,7 @@ module siov_dma import siov_pkg::*, siov_dma_pkg::*; (
     .re_i     (buf_re),
     .rslot_i  (buf_slot),
     .rpos_i   (buf_pos),
+    .ruse_i   (buf_use),
     .rdata_o  (buf_data)
   );
 
@@ -260,6 +260,7 @@ module siov_dma import siov_pkg::*, siov_dma_pkg::*; (
     .buf_re_o       (buf_re),
     .buf_slot_o     (buf_slot),
     .buf_pos_o      (buf_pos),
+    .buf_use_o      (buf_use),
     .buf_data_i     (buf_data),
     .tx_valid_o     (p_tx_valid_o),
     .tx_ready_i     (p_tx_ready_i),

@@ -8,7 +8,6 @@
 /// comes one clock after `re_i` and holds until the next read.
 module siov_dma_buffer import siov_pkg::*, siov_dma_pkg::*; (
   input  logic             clk_i,
-  input  logic             rst_ni,
 
   input  logic             we_i,
   input  logic [SlotW-1:0] wslot_i,
@@ -19,6 +18,8 @@ module siov_dma_buffer import siov_pkg::*, siov_dma_pkg::*; (
   input  logic             re_i,
   input  logic [SlotW-1:0] rslot_i,
   input  logic [PosW-1:0]  rpos_i,
+  /// `rdata_o` is looked at in this clock; else it is 0, so that the shifter keeps still.
+  input  logic             ruse_i,
   output line_t            rdata_o
 );
 
@@ -42,16 +43,11 @@ module siov_dma_buffer import siov_pkg::*, siov_dma_pkg::*; (
   // --- read: two lines, aligned by bytes --------------------------------------------------------
 
   logic [LineW-1:0] rline;
-  logic             valid_q, odd_q;
+  logic             odd_q;
   logic [5:0]       shift_q;
   line_t            even, odd;
 
   assign rline = rpos_i[PosW-1:6];
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) valid_q <= 1'b0;
-    else if (re_i) valid_q <= 1'b1;
-  end
 
   always_ff @(posedge clk_i) begin
     if (re_i) begin
@@ -62,7 +58,7 @@ module siov_dma_buffer import siov_pkg::*, siov_dma_pkg::*; (
 
   always_comb begin
     rdata_o = '0;
-    if (valid_q) rdata_o = 512'((odd_q ? {even, odd} : {odd, even}) >> {shift_q, 3'b000});
+    if (ruse_i) rdata_o = 512'((odd_q ? {even, odd} : {odd, even}) >> {shift_q, 3'b000});
   end
 
   // --- banks ------------------------------------------------------------------------------------

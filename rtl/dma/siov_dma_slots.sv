@@ -22,19 +22,13 @@ module siov_dma_slots import siov_pkg::*; (
   logic [NumSlots-1:0] free_q, free_d, usable, lowest;
 
   assign usable = ext_tag_i ? free_q : free_q & NumSlots'(32'hffff_ffff);
-  assign lowest = usable & (~usable + 1'b1);
 
-  assign slot_valid_o = usable != '0;
-  assign all_free_o   = free_q == '1;
-
-  always_comb begin
-    slot_o = '0;
-    for (int unsigned b = 0; b < SlotW; b++) begin
-      for (int unsigned s = 0; s < NumSlots; s++) begin
-        if (s[b]) slot_o[b] |= lowest[s];
-      end
-    end
-  end
+  siov_first_one #(.Width(NumSlots)) u_lowest (
+    .bits_i  (usable),
+    .any_o   (slot_valid_o),
+    .index_o (slot_o),
+    .one_o   (lowest)
+  );
 
   always_comb begin
     free_d = free_q;
@@ -46,6 +40,8 @@ module siov_dma_slots import siov_pkg::*; (
     if (!rst_ni) free_q <= '1;
     else free_q <= free_d;
   end
+
+  assign all_free_o = free_q == '1;
 
   NoReadWithoutFreeTag_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
       take_i |-> slot_valid_o) else $error("slot taken, none free");

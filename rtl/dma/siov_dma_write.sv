@@ -27,6 +27,7 @@ module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (
   output logic             buf_re_o,
   output logic [SlotW-1:0] buf_slot_o,
   output logic [PosW-1:0]  buf_pos_o,
+  output logic             buf_use_o,
   input  line_t            buf_data_i,
 
   output logic             tx_valid_o,
@@ -89,7 +90,12 @@ module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (
   assign piece_ready_o = advance && pick_piece;
 
   // Rotated so that the beat's first byte comes first.
-  assign pattern = 128'({2{piece_i.chunk.pattern}} >> {piece_i.pos[3:0], 3'b000});
+  always_comb begin
+    pattern = '0;
+    if (pick_piece && piece_i.chunk.fill) begin
+      pattern = 128'({2{piece_i.chunk.pattern}} >> {piece_i.pos[3:0], 3'b000});
+    end
+  end
 
   always_comb begin
     tenant       = piece_i.chunk.tenant;
@@ -164,12 +170,14 @@ module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (
 
   // --- send -------------------------------------------------------------------------------------
 
-  logic      out_valid_q, out_ready, gate_ready, left;
+  logic      out_valid_q, out_ready, gate_ready, load, left;
   tlp_beat_t out_q;
   note_t     out_note_q;
 
   assign advance   = !fetch_valid_q || out_ready;
   assign out_ready = !out_valid_q || left;
+  assign load      = out_ready && fetch_valid_q;
+  assign buf_use_o = load && !fetch_inline_q;
   assign left      = out_valid_q && (out_note_q.failed || gate_ready);
 
   always_ff @(posedge clk_i) begin
@@ -178,7 +186,7 @@ module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (
   end
 
   always_ff @(posedge clk_i) begin
-    if (out_ready && fetch_valid_q) begin
+    if (load) begin
       out_q <= '{
         rsvd:         '0,
         prefix_valid: frame_q.prefix_valid,

@@ -106,7 +106,7 @@ module siov_irq import siov_pkg::*, siov_regs_pkg::*, siov_irq_pkg::*; (
 
   // --- carry out --------------------------------------------------------------------------------
 
-  logic            clear;
+  logic            clear, clear_last;
   logic            clear_table_q;
   logic [IntW-1:0] clear_row_q;
   logic [31:0]     msix_rdata, ims_rdata;
@@ -179,6 +179,9 @@ module siov_irq import siov_pkg::*, siov_regs_pkg::*, siov_irq_pkg::*; (
 
   // --- reset values, one row a clock ------------------------------------------------------------
 
+  // Rows beyond the strap are never seen.
+  assign clear_last = clear_row_q >= IntW'(MaxMsix - 1) &&
+                      16'(clear_row_q) + 16'd1 >= strap_i.ims_entries;
   assign clear      = clearing_q && !exec_q;
   assign clearing_o = clearing_q;
 
@@ -188,11 +191,11 @@ module siov_irq import siov_pkg::*, siov_regs_pkg::*, siov_irq_pkg::*; (
       clear_table_q <= 1'b1;
       clear_row_q   <= '0;
     end else if (clear_i) begin
-      clearing_q    <= 1'b1;
-      clear_row_q   <= '0;
+      clearing_q  <= 1'b1;
+      clear_row_q <= '0;
     end else if (clear) begin
       clear_row_q <= clear_row_q + 1'b1;
-      if (clear_row_q == '1) begin
+      if (clear_last) begin
         clearing_q    <= 1'b0;
         clear_table_q <= 1'b0;
       end

@@ -62,20 +62,12 @@ module siov_irq_msix import siov_pkg::*, siov_regs_pkg::*, siov_irq_pkg::*; (
 
   // --- pending vectors --------------------------------------------------------------------------
 
-  logic [MaxMsix-1:0] open, lowest;
-
-  assign open   = enabled_i ? pending_q & ~mask_q : '0;
-  assign lowest = open & (~open + 1'b1);
-
-  assign scan_valid_o = open != '0;
-  always_comb begin
-    scan_index_o = '0;
-    for (int unsigned b = 0; b < IdxW; b++) begin
-      for (int unsigned i = 0; i < MaxMsix; i++) begin
-        if (i[b]) scan_index_o[b] |= lowest[i];
-      end
-    end
-  end
+  siov_first_one #(.Width(MaxMsix)) u_open (
+    .bits_i  (enabled_i ? pending_q & ~mask_q : '0),
+    .any_o   (scan_valid_o),
+    .index_o (scan_index_o),
+    .one_o   ()
+  );
 
   // --- registers --------------------------------------------------------------------------------
 
