@@ -166,7 +166,7 @@ impl Builder {
         };
         files.extend(verilated.iter().map(|f| self.verilator_include.join(f)));
         let flags = cxx_flags(variant);
-        let mut key = self.key(&flags);
+        let mut key = self.key();
         key.tree(&self.root, Path::new("sim/cpp/console.cpp"))?;
         key.tree(&self.root, Path::new("sim/cpp/console.h"))?;
         self.cached(&format!("runtime-{variant:?}"), &key.hex(), |dir| {
@@ -182,7 +182,7 @@ impl Builder {
         let runtime = self.runtime(variant)?;
         let model = self.model(top, variant)?;
         let shim = self.shim(top, variant, &model)?;
-        let mut key = self.key(&[]);
+        let mut key = self.key();
         for part in [&runtime, &model, &shim] {
             key.text(&part.display().to_string());
         }
@@ -215,12 +215,13 @@ impl Builder {
         self.root.join("sim/cpp")
     }
 
-    fn key(&self, flags: &[String]) -> Key {
+    /// The tools and, as this file's text, how they are called.
+    fn key(&self) -> Key {
         let mut key = Key::default();
+        key.text(include_str!("verilate.rs"));
         for part in [&self.verilator, &self.cxx, &self.cxx_version] {
             key.text(part);
         }
-        flags.iter().for_each(|f| key.text(f));
         key
     }
 
@@ -228,8 +229,7 @@ impl Builder {
         let class = format!("V{}", top.name);
         let verilator = verilator_flags(top, variant);
         let cxx = cxx_flags(variant);
-        let mut key = self.key(&cxx);
-        verilator.iter().for_each(|f| key.text(f));
+        let mut key = self.key();
         key.rtl(&self.root, top)?;
         self.cached(&format!("{}-{variant:?}", top.name), &key.hex(), |dir| {
             let mut command = Command::new("verilator");
@@ -267,7 +267,7 @@ impl Builder {
             format!("-DSIOV_TOP_HEADER=\"V{}.h\"", top.name),
             format!("-DSIOV_API={}_api", top.name),
         ]);
-        let mut key = self.key(&flags);
+        let mut key = self.key();
         key.tree(&self.root, Path::new("sim/cpp"))?;
         self.cached(
             &format!("{}_shim-{variant:?}", top.name),
@@ -433,7 +433,6 @@ fn cxx_flags(variant: Variant) -> Vec<String> {
         "-std=gnu++17",
         "-fPIC",
         "-fvisibility=hidden",
-        "-fcf-protection=none",
         "-DVM_COVERAGE=0",
         "-DVM_SC=0",
         "-DVM_TRACE_VCD=0",
