@@ -12,8 +12,7 @@ use super::ids::{Bdf, Pasid, Tag};
 /// a `Vec` where it is kept.
 ///
 /// Payload dwords are little-endian: the byte at the lowest address in bits 7:0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "tlp", rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tlp<P = Vec<u32>> {
     /// Memory read; with `at` = translation request, an ATS Translation Request.
     MemRead {
@@ -66,7 +65,7 @@ pub enum Tlp<P = Vec<u32>> {
 pub type TlpRef<'a> = Tlp<&'a [u32]>;
 
 /// Header fields that every TLP has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Attributes {
     /// Traffic class, 0..=7.
     pub tc: u8,
@@ -94,7 +93,7 @@ pub enum AddressType {
 }
 
 /// PASID TLP prefix (PCIe 6.20).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PasidPrefix {
     /// The address space.
     pub pasid: Pasid,
@@ -116,7 +115,7 @@ impl PasidPrefix {
 }
 
 /// Header of a memory request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemRequest {
     /// Who asks.
     pub requester: Bdf,
@@ -177,7 +176,7 @@ impl MemRequest {
 }
 
 /// Header of a configuration request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConfigRequest {
     /// Who asks.
     pub requester: Bdf,
@@ -210,7 +209,7 @@ pub enum CompletionStatus {
 }
 
 /// Header of a completion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Completion {
     /// Who answers.
     pub completer: Bdf,
@@ -247,7 +246,7 @@ pub enum Routing {
 }
 
 /// Header of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message {
     /// Who sends.
     pub requester: Bdf,
