@@ -4,8 +4,8 @@
 
 /// The management core: RV32IM, machine mode, one instruction at a time.
 ///
-/// Cycles an instruction takes, with a memory that answers in 1: 2; loads and stores 3;
-/// multiplications 4; divisions 36. In the cycle in which an instruction completes, the fetch of the
+/// Cycles an instruction takes, with a memory that answers in 1: 2; loads, stores and
+/// multiplications 3; divisions 35. In the cycle in which an instruction completes, the fetch of the
 /// next one is sent out, so a fetch costs one cycle beside the instruction's own.
 ///
 /// Memory port: `mem_req_o` is high for one cycle with everything else beside it and is always taken.

@@ -99,6 +99,13 @@ fn optimised_c_sorts_and_computes_a_checksum() {
 }
 
 #[test]
+fn instructions_take_the_cycles_that_the_core_promises() {
+    let report = run(&build("timing.S", 0x8000_0000), 0);
+
+    assert_eq!(report.outcome, Outcome::ToHost(1));
+}
+
+#[test]
 fn program_linked_at_0_runs() {
     let report = run(&build("memory.S", 0), 0);
 
