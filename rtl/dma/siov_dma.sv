@@ -162,20 +162,22 @@ module siov_dma import siov_pkg::*, siov_dma_pkg::*; (
   } ready_t;
 
   logic   unread, push_ready, pop_valid, pop_ready;
-  ready_t pop;
+  ready_t push, pop;
 
   assign unread      = chunk_kind != ChunkRead;
   assign read_valid  = chunk_valid && slot_valid && !unread;
   assign chunk_ready = slot_valid && (unread ? !read_ended : read_ready);
   assign chunk_taken = chunk_valid && chunk_ready;
 
+  assign push = read_ended ? '{failed: read_failed, slot: read_slot}
+                           : '{failed: chunk_kind == ChunkAbort, slot: slot};
+
   siov_fifo #(.data_t(ready_t), .Depth(NumSlots)) u_ready (
     .clk_i   (clk_i),
     .rst_ni  (rst_ni),
     .valid_i (read_ended || (chunk_taken && unread)),
     .ready_o (push_ready),
-    .data_i  (read_ended ? '{failed: read_failed, slot: read_slot}
-                         : '{failed: chunk_kind == ChunkAbort, slot: slot}),
+    .data_i  (push),
     .valid_o (pop_valid),
     .ready_i (pop_ready),
     .data_o  (pop),

@@ -33,6 +33,7 @@ module siov_dma_jobs import siov_pkg::*; (
   logic               same, done, done_ready, failed;
   logic [SlotW:0]     count;
   logic [31:0]        offset;
+  dma_done_t          report;
 
   assign same   = begun_i && ended_i && begun_job_i == ended_job_i;
   assign count  = count_q[ended_job_i];
@@ -71,13 +72,14 @@ module siov_dma_jobs import siov_pkg::*; (
   end
 
   assign failed_o = failed_q;
+  assign report   = '{id: ended_job_i, error: failed, done: failed ? offset : '0};
 
   siov_fifo #(.data_t(dma_done_t), .Depth(NumJobs)) u_done (
     .clk_i   (clk_i),
     .rst_ni  (rst_ni),
     .valid_i (done),
     .ready_o (done_ready),
-    .data_i  ('{id: ended_job_i, error: failed, done: failed ? offset : '0}),
+    .data_i  (report),
     .valid_o (done_valid_o),
     .ready_i (done_ready_i),
     .data_o  (done_o),

@@ -34,16 +34,18 @@ module siov_irq_send import siov_pkg::*; (
     logic irq;
   } entry_t;
 
-  entry_t                 head;
+  entry_t                 head, tail;
   logic                   head_valid, pop, msg_room;
   logic [$clog2(Depth):0] left_q;  // messages that have left and whose entry is still queued
+
+  assign tail = '{msg: push_msg_i, irq: push_irq_i};
 
   siov_fifo #(.data_t(entry_t), .Depth(Depth)) u_order (
     .clk_i   (clk_i),
     .rst_ni  (rst_ni),
     .valid_i (push_i),
     .ready_o (room_o),
-    .data_i  ('{msg: push_msg_i, irq: push_irq_i}),
+    .data_i  (tail),
     .valid_o (head_valid),
     .ready_i (pop),
     .data_o  (head),
