@@ -6,11 +6,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bench;
+pub mod cli;
 pub mod dsa;
 pub mod endpoint;
 pub mod guest;
 pub mod host;
 pub mod iommu;
+pub mod lspci;
 pub mod mem;
 pub mod pcie;
 pub mod report;

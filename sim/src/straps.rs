@@ -105,4 +105,33 @@ impl Straps {
             u32::from(self.groups) | u32::from(self.engines) << 8,
         ]
     }
+
+    /// The straps that `strap_t` words hold.
+    #[must_use]
+    pub fn from_words(words: [u32; 4]) -> Self {
+        let low = |word: u32| word as u16;
+        let high = |word: u32| (word >> 16) as u16;
+        Self {
+            vendor_id: low(words[0]),
+            device_id: high(words[0]),
+            wqs: low(words[1]),
+            wq_entries: high(words[1]),
+            msix_entries: low(words[2]),
+            ims_entries: high(words[2]),
+            groups: words[3] as u8,
+            engines: (words[3] >> 8) as u8,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_straps_read_back_as_the_straps() {
+        for profile in PROFILES {
+            assert_eq!(Straps::from_words(profile.straps.words()), profile.straps);
+        }
+    }
 }

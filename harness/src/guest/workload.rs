@@ -161,7 +161,7 @@ impl<F: PciFunction> Run<'_, F> {
             let seen = completion.count();
             let record = self.record(address)?;
             if record.status() != Status::NONE {
-                return self.ended(descriptor, Some(record), Via::Record, submitted);
+                return self.ended(descriptor, record, submitted);
             }
             match self.workload.completion {
                 CompletionMode::Poll => {
@@ -183,14 +183,23 @@ impl<F: PciFunction> Run<'_, F> {
         let error = self.driver.take_software_error().await?;
         let record = self.record(Gpa(self.driver.layout.record(slot)))?;
         if record.status() != Status::NONE {
-            return self.ended(descriptor, Some(record), Via::Record, submitted);
+            return self.ended(descriptor, record, submitted);
         }
-        let mut outcome = match error {
-            Some(_) => self.ended(descriptor, None, Via::SoftwareError, submitted)?,
-            None => self.ended(descriptor, None, Via::Nothing, submitted)?,
-        };
-        outcome.status = error.unwrap_or(Status::NONE);
-        Ok(outcome)
+        if error.is_none() {
+            effects::unknown(&self.driver.machine.memory, descriptor)?;
+        }
+        Ok(Outcome {
+            status: error.unwrap_or(Status::NONE),
+            via: if error.is_some() {
+                Via::SoftwareError
+            } else {
+                Via::Nothing
+            },
+            submitted,
+            completed: self.driver.machine.clock.now(),
+            bytes: 0,
+            interrupts: false,
+        })
     }
 
     fn record(&self, address: Gpa) -> Result<CompletionRecord, GuestError> {
@@ -199,28 +208,24 @@ impl<F: PciFunction> Run<'_, F> {
         Ok(zerocopy::transmute!(bytes))
     }
 
-    /// Takes over into the expected memory what the descriptor was to change, and checks the
+    /// Enters what the descriptor was to change into the expected memory, and checks the
     /// destination.
     fn ended(
         &self,
         descriptor: &Descriptor,
-        record: Option<CompletionRecord>,
-        via: Via,
+        record: CompletionRecord,
         submitted: Cycle,
     ) -> Result<Outcome, GuestError> {
         let completed = self.driver.machine.clock.now();
-        let memory = &self.driver.machine.memory;
-        let status = record.map_or(Status::NONE, |record| record.status());
-        let bytes = effects::apply(memory, descriptor, record.as_ref())?;
+        let status = record.status();
+        let asked = descriptor.flags().contains(Flags::RCI);
         Ok(Outcome {
             status,
-            via,
+            via: Via::Record,
             submitted,
             completed,
-            bytes,
-            interrupts: descriptor.flags().contains(Flags::RCI)
-                && via == Via::Record
-                && status != Status::BAD_INTERRUPT_HANDLE,
+            bytes: effects::apply(&self.driver.machine.memory, descriptor, &record)?,
+            interrupts: asked && status != Status::BAD_INTERRUPT_HANDLE,
         })
     }
 }
