@@ -12,6 +12,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use bindgen::callbacks::{IntKind, ParseCallbacks};
+
 const WARNINGS: [&str; 4] = ["-std=c11", "-Wall", "-Wextra", "-Werror"];
 
 fn main() -> ExitCode {
@@ -43,6 +45,16 @@ fn build() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Gives masks that reach bit 63, which bindgen takes for negative numbers, their own type.
+#[derive(Debug)]
+struct UnsignedMasks;
+
+impl ParseCallbacks for UnsignedMasks {
+    fn int_macro(&self, _name: &str, value: i64) -> Option<IntKind> {
+        (value < 0).then_some(IntKind::U64)
+    }
+}
+
 fn bindings(out: &Path) -> Result<(), Box<dyn Error>> {
     // bindgen itself would panic.
     clang_sys::load().map_err(|error| format!("{error}: `make setup` installs libclang"))?;
@@ -59,6 +71,7 @@ fn bindings(out: &Path) -> Result<(), Box<dyn Error>> {
             .prepend_enum_name(false)
             .layout_tests(false)
             .formatter(bindgen::Formatter::None)
+            .parse_callbacks(Box::new(UnsignedMasks))
             .generate()?
             .write_to_file(out.join(name).with_extension("rs"))?;
     }

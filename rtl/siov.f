@@ -16,6 +16,5 @@ irq/siov_irq_pkg.sv
 -y sched
 -y engine
 -y dma
--y atc
 -y irq
 -y mgmt
