@@ -253,7 +253,10 @@ mod tests {
     #[test]
     fn access_outside_memory_says_where() {
         let memory = Memory::new(PAGE_SIZE).unwrap();
-        let error = MemoryError::Outside { address: Hpa(0xffc), bytes: 8 };
+        let error = MemoryError::Outside {
+            address: Hpa(0xffc),
+            bytes: 8,
+        };
         assert_eq!(memory.read_u64(Hpa(0xffc)), Err(error));
     }
 
@@ -262,7 +265,10 @@ mod tests {
         let memory = Memory::new(4 * PAGE_SIZE).unwrap();
         let pages: Vec<_> = (0..3).map(|_| memory.alloc_page().unwrap().0).collect();
         assert_eq!(pages, [0x1000, 0x2000, 0x3000]);
-        assert_eq!(memory.alloc_page(), Err(MemoryError::Full { bytes: PAGE_SIZE }));
+        assert_eq!(
+            memory.alloc_page(),
+            Err(MemoryError::Full { bytes: PAGE_SIZE })
+        );
     }
 
     #[test]
@@ -278,7 +284,10 @@ mod tests {
     #[test]
     fn pages_that_alignment_skips_are_used_singly() {
         let memory = Memory::new(64 * PAGE_SIZE).unwrap();
-        assert_eq!(memory.alloc(2 * PAGE_SIZE, 16 * PAGE_SIZE), Ok(Hpa(0x1_0000)));
+        assert_eq!(
+            memory.alloc(2 * PAGE_SIZE, 16 * PAGE_SIZE),
+            Ok(Hpa(0x1_0000))
+        );
         assert_eq!(memory.alloc_page(), Ok(Hpa(0x1000)));
     }
 }

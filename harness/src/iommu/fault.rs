@@ -39,7 +39,7 @@ macro_rules! reasons {
 
 reasons! {
     /// Interrupt range: not a single-dword write.
-    MalformedInterrupt = 0x29 "SIR",
+    MalformedInterrupt = 0x29 "interrupt",
     /// RTADDR.TTM is abort-DMA.
     AbortMode = 0x33 "RTA.4",
     /// Root entry cannot be read.

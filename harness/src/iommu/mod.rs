@@ -163,18 +163,18 @@ impl Iommu {
                 _ => Err(self.block(request, FaultReason::MalformedInterrupt.into())),
             };
         }
-        match (self.enabled, request.at) {
-            (true, AddressType::Untranslated) => {}
-            (true, _) => return Err(self.block(request, FaultReason::DeviceTlbDisabled.into())),
-            (false, AddressType::Untranslated) => return Ok(Target::Memory(Hpa(address))),
-            (false, _) => return Err(Blocked),
+        let untranslated = request.at == AddressType::Untranslated;
+        if !self.enabled {
+            let pass = Target::Memory(Hpa(address));
+            return untranslated.then_some(pass).ok_or(Blocked);
         }
         let stream = Stream {
             source: request.source,
             pasid: request.pasid,
             privileged: request.privileged,
         };
-        if let Some(hit) = self.iotlb.get(stream, address)
+        if untranslated
+            && let Some(hit) = self.iotlb.get(stream, address)
             && lacks(request, hit.read, hit.write).is_none()
         {
             return Ok(Target::Memory(hit.page.offset(address % PAGE_SIZE)));
@@ -210,6 +210,9 @@ impl Iommu {
             reason,
             fpd: context.fpd(),
         };
+        if request.at != AddressType::Untranslated {
+            return Err(in_context(FaultReason::DeviceTlbDisabled));
+        }
         let (pasid, privileged) = match request.pasid {
             None => (context.rid_pasid(), context.rid_privileged()),
             Some(_) if !context.pasid_enabled() => {

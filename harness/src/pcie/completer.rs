@@ -43,7 +43,7 @@ impl Completer {
             latency: knobs.latency,
             jitter: knobs.jitter,
             split: knobs.split_completions,
-            rcb: u64::from(knobs.rcb),
+            rcb: knobs.rcb as u64,
         }
     }
 
@@ -54,10 +54,9 @@ impl Completer {
 
     /// A number from 0 to `most`.
     fn draw(&mut self, most: u64) -> u64 {
-        if most == 0 {
-            0
-        } else {
-            self.rng.next_u64() % (most + 1)
+        match most {
+            0 => 0,
+            most => self.rng.next_u64() % most.saturating_add(1),
         }
     }
 

@@ -7,6 +7,7 @@
 use super::AccessError;
 use super::host::Host;
 use super::ids::Bdf;
+use super::knobs::Rcb;
 
 /// A memory BAR, sized and placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -342,7 +343,10 @@ impl Host {
         let devctl = devctl | mrrs << 12 | mps << 5 | extended_tag;
         self.config_write(bdf, cap + DEVCTL, devctl, 0b0011).await?;
         let lnkctl = self.config_read32(bdf, cap + LNKCTL).await? & !LNKCTL_RCB_128;
-        let rcb = if knobs.rcb == 128 { LNKCTL_RCB_128 } else { 0 };
+        let rcb = match knobs.rcb {
+            Rcb::Bytes64 => 0,
+            Rcb::Bytes128 => LNKCTL_RCB_128,
+        };
         self.config_write(bdf, cap + LNKCTL, lnkctl | rcb, 0b0011)
             .await?;
         self.rc().mps = 128 << mps;

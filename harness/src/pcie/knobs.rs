@@ -6,6 +6,15 @@
 
 use super::ids::Bdf;
 
+/// Read Completion Boundary: where completions may be cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rcb {
+    /// 64 bytes.
+    Bytes64 = 64,
+    /// 128 bytes.
+    Bytes128 = 128,
+}
+
 /// Settings of the root complex. One set and one seed give one sequence of TLPs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Knobs {
@@ -18,11 +27,12 @@ pub struct Knobs {
     /// Cut completions at Read Completion Boundaries drawn at random; otherwise they are as long
     /// as `mps` allows.
     pub split_completions: bool,
-    /// Read Completion Boundary, 64 or 128 bytes.
-    pub rcb: u16,
-    /// Largest payload of any TLP, bytes; a power of two, 128..=4096.
+    /// Read Completion Boundary.
+    pub rcb: Rcb,
+    /// Largest payload of any TLP in bytes: 128 to 4096, rounded down to a power of two; less if
+    /// the device cannot.
     pub mps: u16,
-    /// Largest read the device may send, bytes; a power of two, 128..=4096.
+    /// Largest read the device may send in bytes: 128 to 4096, rounded down to a power of two.
     pub mrrs: u16,
     /// Cycles a non-posted host request waits for its completion.
     pub completion_timeout: u64,
@@ -43,7 +53,7 @@ impl Default for Knobs {
             latency: 300,
             jitter: 0,
             split_completions: false,
-            rcb: 64,
+            rcb: Rcb::Bytes64,
             mps: 256,
             mrrs: 512,
             completion_timeout: 100_000,

@@ -30,7 +30,7 @@ pub use access::{Access, AccessError};
 pub use enumerate::{Bar, Capability, DeviceInfo, EnumerateError, ExtendedCapability};
 pub use host::Host;
 pub use ids::{Bdf, Pasid, Tag};
-pub use knobs::Knobs;
+pub use knobs::{Knobs, Rcb};
 pub use listener::{Direction, TlpEvent, TlpListener};
 pub use msi::{Msi, MsiCount, MsiVector};
 pub use root_complex::Stats;

@@ -129,8 +129,9 @@ impl RootComplex {
         self.tx = words;
     }
 
-    /// Sends a TLP that is ready in cycle `ready_at`.
+    /// Sends a TLP that is ready in cycle `ready_at`, or now if that is past.
     pub fn send_words(&mut self, ready_at: Cycle, words: &[u32]) {
+        let ready_at = ready_at.max(self.endpoint.now());
         self.last_tlp = self.last_tlp.max(ready_at);
         let sent = self
             .endpoint

@@ -123,9 +123,7 @@ fn first_stage_maps_1_gib_pages() {
 #[test]
 fn first_stage_address_must_be_canonical() {
     let (mut bench, mut tables) = first(Levels::Four);
-    tables
-        .map(0x8000_0000_0000, 0x12_3000, 0x1000, RW)
-        .unwrap();
+    tables.map(0x8000_0000_0000, 0x12_3000, 0x1000, RW).unwrap();
     assert_eq!(bench.read(0xffff_8000_0000_0000), Ok(0x12_3000));
     assert_eq!(
         bench.read(0x0000_8000_0000_0000),

@@ -7,6 +7,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::pcie::tlp::{AddressType, Attributes, CompletionStatus, Routing};
+use crate::pcie::{Bdf, Tag};
 
 fn any_attr() -> impl Strategy<Value = Attributes> {
     (0..8u8, any::<[bool; 4]>()).prop_map(|(tc, [relaxed, no_snoop, ido, poisoned])| Attributes {

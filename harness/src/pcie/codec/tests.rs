@@ -5,6 +5,8 @@
 //! Bits of each TLP, and what is refused.
 
 use super::*;
+use crate::pcie::tlp::{AddressType, Attributes, CompletionStatus, Routing};
+use crate::pcie::{Bdf, Tag};
 
 fn encoded(tlp: &Tlp) -> Vec<u32> {
     let mut words = Vec::new();

@@ -6,8 +6,8 @@
 
 use super::*;
 use crate::mem::Hpa;
-use crate::pcie::Pasid;
 use crate::pcie::tlp::PasidPrefix;
+use crate::pcie::{Pasid, Rcb};
 
 const BUFFER: u64 = 0x2000;
 
@@ -61,6 +61,17 @@ fn read_is_answered_from_memory_after_the_latency() {
 }
 
 #[test]
+fn without_latency_the_answer_is_ready_when_the_read_is_seen() {
+    let read = request(3, BUFFER, 64);
+    let knobs = Knobs {
+        latency: 0,
+        ..Knobs::default()
+    };
+    let (_, taken) = reading(knobs, &[(10, read)]);
+    assert_eq!(completions(&taken)[0].0, 11);
+}
+
+#[test]
 fn read_at_odd_address_and_length_is_byte_exact() {
     for (start, bytes) in [(1, 1), (3, 2), (2, 7), (61, 5), (63, 130), (5, 507)] {
         let read = request(3, BUFFER + start, bytes);
@@ -84,7 +95,7 @@ fn completions_end_at_boundaries_and_keep_to_max_payload() {
 
 #[test]
 fn split_completions_end_at_the_rcb() {
-    for rcb in [64, 128] {
+    for rcb in [Rcb::Bytes64, Rcb::Bytes128] {
         let knobs = Knobs {
             split_completions: true,
             rcb,
@@ -98,7 +109,7 @@ fn split_completions_end_at_the_rcb() {
         for (_, _, dwords) in completions(&taken) {
             at = (at & !3) + dwords.len() as u64 * 4;
             assert!(
-                at.is_multiple_of(rcb.into()) || at == BUFFER + 1000,
+                at.is_multiple_of(rcb as u64) || at == BUFFER + 1000,
                 "{at:#x}"
             );
         }

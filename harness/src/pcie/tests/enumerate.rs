@@ -5,7 +5,7 @@
 //! Enumeration of a device with a small config space.
 
 use super::*;
-use crate::pcie::{AccessError, Capability, EnumerateError, ExtendedCapability};
+use crate::pcie::{AccessError, Capability, EnumerateError, ExtendedCapability, Rcb};
 
 /// Config space as dwords, with the bits of each that can be written.
 struct ConfigSpace {
@@ -159,7 +159,7 @@ fn link_is_configured_by_knobs_and_device() {
     let knobs = Knobs {
         mps: 1024,
         mrrs: 512,
-        rcb: 128,
+        rcb: Rcb::Bytes128,
         ..Knobs::default()
     };
     let (host, _) = host_with(ConfigSpace::new().device(), knobs);
