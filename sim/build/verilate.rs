@@ -24,7 +24,7 @@ pub struct Top {
     pub file: &'static str,
     /// Folders that hold its modules. Folders named `bench` below them do not count.
     pub rooms: &'static [&'static str],
-    /// C++ shim in sim/cpp, compiled against the model's header.
+    /// C++ that drives it, from the repository's root; compiled against the model's header.
     pub shim: &'static str,
 }
 
@@ -33,7 +33,7 @@ pub const ENDPOINT: Top = Top {
     name: "siov_endpoint",
     file: "rtl/siov_endpoint.sv",
     rooms: &["rtl"],
-    shim: "endpoint.cpp",
+    shim: "sim/cpp/endpoint.cpp",
 };
 
 /// A device that sends back every beat, for the tests of the shim.
@@ -41,7 +41,7 @@ pub const LOOPBACK: Top = Top {
     name: "siov_loopback",
     file: "sim/tests/loopback/siov_loopback.sv",
     rooms: &[],
-    shim: "endpoint.cpp",
+    shim: "sim/cpp/endpoint.cpp",
 };
 
 /// The management core alone, for its instruction tests.
@@ -49,16 +49,27 @@ pub const RV32: Top = Top {
     name: "siov_rv32_bench",
     file: "rtl/mgmt/bench/siov_rv32_bench.sv",
     rooms: &["rtl/lib", "rtl/mgmt"],
-    shim: "rv32_shim.cpp",
+    shim: "sim/cpp/rv32_shim.cpp",
 };
 
-/// Which of a model's two builds.
+/// A file that Verilator reads in place of the repository's of the same name.
+#[derive(Debug, Clone)]
+pub struct Replacement {
+    /// Name of the file, without folders.
+    pub name: String,
+    /// What is in it.
+    pub text: String,
+}
+
+/// Which of a model's builds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Variant {
     /// No waves: tests and benches.
     Fast,
     /// Writes an FST file. Quicker to compile than `Fast`, slower to run, same cycles.
     Wave,
+    /// For a block bench: quick to compile.
+    Bench,
 }
 
 /// Why a model could not be built.
@@ -120,12 +131,8 @@ impl Builder {
     /// Looks for the tools. `root` is the repository, `cache` the folder that keeps results.
     pub fn new(root: &Path, cache: &Path, jobs: usize) -> Result<Self> {
         let cxx = std::env::var("CXX").unwrap_or_else(|_| "g++".to_owned());
-        let verilator = run(Command::new("verilator").arg("--version"))?
-            .trim()
-            .to_owned();
-        if verilator_version(&verilator).is_none_or(|v| v < OLDEST_VERILATOR) {
-            return Err(BuildError::TooOld { found: verilator });
-        }
+        let verilator = run(Command::new("verilator").arg("--version"))?;
+        check_verilator(&verilator)?;
         let share = run(Command::new("verilator").args(["--getenv", "VERILATOR_ROOT"]))?;
         let cxx_version = run(Command::new(&cxx).arg("--version"))?;
         Ok(Self {
@@ -148,16 +155,39 @@ impl Builder {
 
     /// Folder with `lib<top>_shim.a` and `libV<top>.a`, to be linked in this order.
     pub fn archives(&self, top: &Top) -> Result<[PathBuf; 2]> {
-        let model = self.model(top, Variant::Fast)?;
+        let model = self.model(top, Variant::Fast, &[])?;
         let shim = self.shim(top, Variant::Fast, &model)?;
         Ok([shim, model])
+    }
+
+    /// A program: a block's bench, whose shim has a `main`.
+    pub fn bench(&self, top: &Top, replacements: &[Replacement]) -> Result<PathBuf> {
+        let variant = Variant::Bench;
+        let runtime = self.runtime(variant)?;
+        let model = self.model(top, variant, replacements)?;
+        let shim = self.shim(top, variant, &model)?;
+        let mut key = self.key();
+        for part in [&runtime, &model, &shim] {
+            key.text(&part.display().to_string());
+        }
+        let dir = self.cached(&format!("{}-program", top.name), &key.hex(), |dir| {
+            let mut link = Command::new(&self.cxx);
+            link.arg("-o")
+                .arg(dir.join(top.name))
+                .arg(shim.join(format!("lib{}_shim.a", top.name)))
+                .arg(model.join(format!("libV{}.a", top.name)))
+                .arg(runtime.join("libsiov_runtime.a"))
+                .arg("-pthread");
+            run(&mut link).map(drop)
+        })?;
+        Ok(dir.join(top.name))
     }
 
     /// Folder with `libsiov_runtime.a`: what all models of one variant share.
     pub fn runtime(&self, variant: Variant) -> Result<PathBuf> {
         let mut files = vec![self.cpp().join("console.cpp")];
         let verilated: &[&str] = match variant {
-            Variant::Fast => &["verilated.cpp", "verilated_threads.cpp"],
+            Variant::Fast | Variant::Bench => &["verilated.cpp", "verilated_threads.cpp"],
             Variant::Wave => &[
                 "verilated.cpp",
                 "verilated_threads.cpp",
@@ -180,7 +210,7 @@ impl Builder {
     pub fn wave_library(&self, top: &Top) -> Result<PathBuf> {
         let variant = Variant::Wave;
         let runtime = self.runtime(variant)?;
-        let model = self.model(top, variant)?;
+        let model = self.model(top, variant, &[])?;
         let shim = self.shim(top, variant, &model)?;
         let mut key = self.key();
         for part in [&runtime, &model, &shim] {
@@ -225,12 +255,16 @@ impl Builder {
         key
     }
 
-    fn model(&self, top: &Top, variant: Variant) -> Result<PathBuf> {
+    fn model(&self, top: &Top, variant: Variant, replacements: &[Replacement]) -> Result<PathBuf> {
         let class = format!("V{}", top.name);
         let verilator = verilator_flags(top, variant);
         let cxx = cxx_flags(variant);
         let mut key = self.key();
         key.rtl(&self.root, top)?;
+        for Replacement { name, text } in replacements {
+            key.text(name);
+            key.text(text);
+        }
         self.cached(&format!("{}-{variant:?}", top.name), &key.hex(), |dir| {
             let mut command = Command::new("verilator");
             command
@@ -238,6 +272,11 @@ impl Builder {
                 .args(&verilator)
                 .arg("--Mdir")
                 .arg(dir);
+            for Replacement { name, text } in replacements {
+                let file = dir.join(name);
+                fs::write(&file, text).map_err(at(&file))?;
+                command.arg(file);
+            }
             let said = run(&mut command)?;
             if let Ok(mut warnings) = self.warnings.lock() {
                 warnings.extend(
@@ -257,8 +296,14 @@ impl Builder {
     }
 
     fn shim(&self, top: &Top, variant: Variant, model: &Path) -> Result<PathBuf> {
+        let level = match variant {
+            Variant::Fast | Variant::Wave => "-O2",
+            Variant::Bench => "-O1",
+        };
         let mut flags = cxx_flags(variant);
         flags.extend([
+            "-I".to_owned(),
+            self.cpp().display().to_string(),
             "-Wall".to_owned(),
             "-Wextra".to_owned(),
             "-isystem".to_owned(),
@@ -269,11 +314,15 @@ impl Builder {
         ]);
         let mut key = self.key();
         key.tree(&self.root, Path::new("sim/cpp"))?;
+        if let Some(folder) = Path::new(top.shim).parent() {
+            key.tree(&self.root, folder)?;
+        }
+        key.text(&model.display().to_string());
         self.cached(
             &format!("{}_shim-{variant:?}", top.name),
             &key.hex(),
             |dir| {
-                self.compile(&[(self.cpp().join(top.shim), "-O2")], &flags, dir)?;
+                self.compile(&[(self.root.join(top.shim), level)], &flags, dir)?;
                 self.archive(dir, &format!("{}_shim", top.name))
             },
         )
@@ -377,7 +426,7 @@ impl Builder {
 /// How hard g++ works on one of Verilator's files. `__Slow` code runs once, at start.
 fn optimisation(file: &Path, variant: Variant) -> &'static str {
     let slow = file.to_str().is_some_and(|f| f.contains("__Slow"));
-    if slow || variant == Variant::Wave {
+    if slow || variant != Variant::Fast {
         "-O1"
     } else {
         "-O2"
@@ -454,9 +503,19 @@ fn cxx_flags(variant: Variant) -> Vec<String> {
     flags
 }
 
-fn verilator_version(said: &str) -> Option<(u32, u32)> {
-    let (major, minor) = said.split_whitespace().nth(1)?.split_once('.')?;
-    Some((major.parse().ok()?, minor.parse().ok()?))
+/// Looks at what `verilator --version` says, "Verilator 5.006 2023-01-22 ...".
+pub fn check_verilator(said: &str) -> Result<()> {
+    let number = said.split_whitespace().nth(1).unwrap_or_default();
+    let version = number
+        .split_once('.')
+        .and_then(|(major, minor)| Some((major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?)));
+    if version.is_some_and(|v| v >= OLDEST_VERILATOR) {
+        Ok(())
+    } else {
+        Err(BuildError::TooOld {
+            found: said.trim().to_owned(),
+        })
+    }
 }
 
 /// Runs a command; gives all it printed.

@@ -9,6 +9,8 @@
 //! device software finds. `build.rs` builds the model; the one with waves is built the first time
 //! a [`Config`] asks for a wave file.
 
+#[cfg(test)]
+mod build_tests;
 mod error;
 mod ffi;
 mod model;
