@@ -5,7 +5,7 @@
 //! Writes the tables that the IOMMU walks: what an IOMMU driver does. Invalidation of what was
 //! changed or removed is the caller's.
 
-use super::entry::{ContextEntry, DirectoryEntry, Levels, PasidEntry, RootHalf};
+use super::entry::{ContextEntry, DirectoryEntry, HAW, Levels, PasidEntry, RootHalf};
 use super::paging::{FirstStageEntry, PageEntry, PageRights, SecondStageEntry, index, span};
 use crate::mem::{Hpa, Memory, MemoryError, PAGE_SIZE};
 use crate::pcie::{Bdf, Pasid};
@@ -35,6 +35,14 @@ pub enum TableError {
         bytes: u64,
         /// Input address width.
         bits: u32,
+    },
+    /// The range maps to addresses that a table entry has no room for.
+    #[error("{bytes:#x} bytes at {to:#x} are beyond {HAW} host address bits")]
+    OutputTooHigh {
+        /// Output address.
+        to: u64,
+        /// Length.
+        bytes: u64,
     },
     /// There is a mapping already.
     #[error("{from:#x} is already mapped")]
@@ -269,6 +277,9 @@ impl<M: TableMemory, E: PageEntry> PageTable<M, E> {
     fn check(&self, from: u64, to: u64, bytes: u64) -> Result<(), TableError> {
         if !(from | to | bytes).is_multiple_of(PAGE_SIZE) {
             return Err(TableError::Unaligned { from, to, bytes });
+        }
+        if to.checked_add(bytes).is_none_or(|end| end > 1 << HAW) {
+            return Err(TableError::OutputTooHigh { to, bytes });
         }
         let bits = self.levels.address_bits();
         match from.checked_add(bytes) {

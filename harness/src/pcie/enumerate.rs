@@ -201,8 +201,19 @@ impl Host {
                 index += 1;
                 continue;
             };
-            bar.address = free.next_multiple_of(bar.size);
-            free = bar.address + bar.size;
+            let place = free.checked_next_multiple_of(bar.size);
+            let Some((address, end)) = place.and_then(|at| Some((at, at.checked_add(bar.size)?)))
+            else {
+                let (value, reason) = (bar.size.wrapping_neg(), "does not fit");
+                return Err(EnumerateError::BadBar {
+                    bdf,
+                    index,
+                    value,
+                    reason,
+                });
+            };
+            bar.address = address;
+            free = end;
             let offset = BAR0 + u16::from(index) * 4;
             self.config_write32(bdf, offset, bar.address as u32).await?;
             index += 1;

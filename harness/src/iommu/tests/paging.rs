@@ -388,6 +388,8 @@ fn builder_refuses_what_cannot_be_mapped() {
         tables.map(1 << 39, 0, 0x1000, RW),
         Err(TableError::TooHigh { .. })
     ));
+    let beyond = tables.map(0x5000, (1 << 48) - 0x1000, 0x2000, RW);
+    assert!(matches!(beyond, Err(TableError::OutputTooHigh { .. })));
     assert!(matches!(
         tables.unmap(2 * MIB, 0x1000),
         Err(TableError::LargePage { .. })

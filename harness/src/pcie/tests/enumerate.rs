@@ -230,6 +230,26 @@ fn io_bar_is_refused() {
 }
 
 #[test]
+fn bar_larger_than_the_address_space_is_refused() {
+    // Low half read-only: all that can be written is bit 63.
+    let mut space = ConfigSpace::new();
+    space.writable[0x10 / 4] = 0;
+    space.writable[0x14 / 4] = 1 << 31;
+    let error = enumerate_error(space);
+    assert!(
+        matches!(
+            error,
+            EnumerateError::BadBar {
+                index: 0,
+                reason: "does not fit",
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[test]
 fn circular_capability_lists_are_refused() {
     let list = enumerate_error(ConfigSpace::new().with(0x80, 0x0008_4011));
     let extended = enumerate_error(ConfigSpace::new().with(0x148, 0x1001_001b));
