@@ -1,0 +1,114 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Block bench of the PCIe room: siov_pcie with siov_reset, which ends an FLR. Streams of the TLP
+/// port keep the layout of docs/tlp-port.md; other structs are taken apart for C++.
+module siov_pcie_bench import siov_pkg::*; (
+  input  logic        clk_i,
+  input  logic        rst_ni,
+  input  strap_t      strap_i,
+
+  input  logic        rx_valid_i,
+  output logic        rx_ready_o,
+  input  tlp_beat_t   rx_i,
+  output logic        tx_valid_o,
+  input  logic        tx_ready_i,
+  output tlp_beat_t   tx_o,
+  input  fc_limits_t  tx_fc_i,
+
+  output logic        flr_o,
+  output logic        rst_fn_no,
+  output logic        quiesce_o,
+  input  logic        np_pending_i,
+
+  output logic        reg_valid_o,
+  output logic        reg_write_o,
+  output logic        reg_fw_o,
+  output logic [15:0] reg_addr_o,
+  output logic [3:0]  reg_be_o,
+  output logic [31:0] reg_wdata_o,
+  input  logic        reg_rsp_valid_i,
+  input  logic [31:0] reg_rdata_i,
+
+  output logic        portal_valid_o,
+  input  logic        portal_ready_i,
+  output logic [15:0] portal_adi_o,
+  output logic        portal_ims_o,
+  output logic        portal_limited_o,
+  output desc_t       portal_desc_o,
+
+  output logic        cpl_valid_o,
+  output tlp_beat_t   cpl_o,
+
+  input  logic        np_tx_valid_i,
+  output logic        np_tx_ready_o,
+  input  tlp_beat_t   np_tx_i,
+  input  logic        p_tx_valid_i,
+  output logic        p_tx_ready_o,
+  input  tlp_beat_t   p_tx_i,
+
+  output logic        busy_o
+);
+
+  logic       flr_done;
+  reg_req_t   req;
+  portal_wr_t portal;
+
+  siov_pcie u_pcie (
+    .clk_i           (clk_i),
+    .rst_ni          (rst_ni),
+    .strap_i         (strap_i),
+    .rx_valid_i      (rx_valid_i),
+    .rx_ready_o      (rx_ready_o),
+    .rx_i            (rx_i),
+    .tx_valid_o      (tx_valid_o),
+    .tx_ready_i      (tx_ready_i),
+    .tx_o            (tx_o),
+    .tx_fc_i         (tx_fc_i),
+    .fn_o            (),
+    .flr_o           (flr_o),
+    .flr_done_i      (flr_done),
+    .np_pending_i    (np_pending_i),
+    .reg_valid_o     (reg_valid_o),
+    .reg_o           (req),
+    .reg_rsp_valid_i (reg_rsp_valid_i),
+    .reg_rdata_i     (reg_rdata_i),
+    .portal_valid_o  (portal_valid_o),
+    .portal_ready_i  (portal_ready_i),
+    .portal_o        (portal),
+    .cpl_valid_o     (cpl_valid_o),
+    .cpl_o           (cpl_o),
+    .np_tx_valid_i   (np_tx_valid_i),
+    .np_tx_ready_o   (np_tx_ready_o),
+    .np_tx_i         (np_tx_i),
+    .p_tx_valid_i    (p_tx_valid_i),
+    .p_tx_ready_o    (p_tx_ready_o),
+    .p_tx_i          (p_tx_i),
+    .busy_o          (busy_o)
+  );
+
+  siov_reset #(
+    .FlrCycles (200)
+  ) u_reset (
+    .clk_i        (clk_i),
+    .rst_ni       (rst_ni),
+    .flr_i        (flr_o),
+    .flr_done_o   (flr_done),
+    .quiesce_o    (quiesce_o),
+    .np_pending_i (np_pending_i),
+    .rst_fn_no    (rst_fn_no)
+  );
+
+  assign reg_write_o = req.write;
+  assign reg_fw_o    = req.fw;
+  assign reg_addr_o  = req.addr;
+  assign reg_be_o    = req.be;
+  assign reg_wdata_o = req.wdata;
+
+  assign portal_adi_o     = 16'(portal.adi);
+  assign portal_ims_o     = portal.ims;
+  assign portal_limited_o = portal.limited;
+  assign portal_desc_o    = portal.desc;
+
+endmodule

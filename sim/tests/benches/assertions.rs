@@ -1,0 +1,223 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! Every assertion in rtl/ must be seen to fire. What a block's neighbour can do wrong, a bench does
+//! on purpose (`VIOLATION`). What no input can cause needs a mutant: RTL with one thing wrong.
+//!
+//! A mutant is one substitution in one file. All mutants of a block are in one build: `MUTANT` in
+//! the new text stands for "this one was chosen", by `+mutant=N` when the bench is run. With none
+//! chosen the RTL is as it was, so the block's other tests run on the same build.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use crate::blocks::PCIE;
+use crate::verilate::{Replacement, Top};
+use crate::{ROOT, run};
+
+/// How one assertion is made to fire.
+struct Row {
+    /// Module and label.
+    assertion: &'static str,
+    bench: &'static Top,
+    /// What the bench does meanwhile.
+    case: &'static str,
+    mutant: Option<Mutant>,
+}
+
+/// RTL with one thing wrong.
+struct Mutant {
+    /// From rtl/.
+    file: &'static str,
+    /// Is there once.
+    old: &'static str,
+    new: &'static str,
+}
+
+const fn violation(assertion: &'static str, bench: &'static Top, case: &'static str) -> Row {
+    Row {
+        assertion,
+        bench,
+        case,
+        mutant: None,
+    }
+}
+
+const fn mutant(
+    assertion: &'static str,
+    bench: &'static Top,
+    case: &'static str,
+    file: &'static str,
+    old: &'static str,
+    new: &'static str,
+) -> Row {
+    Row {
+        assertion,
+        bench,
+        case,
+        mutant: Some(Mutant { file, old, new }),
+    }
+}
+
+static TABLE: &[Row] = &[
+    violation("siov_pcie_rx.RxSopAfterEop_A", &PCIE, "tlp_without_sop"),
+    violation("siov_pcie_rx.RxDwEnRun_A", &PCIE, "hole_in_dw_en"),
+    violation(
+        "siov_pcie_rx.RxFullUntilEop_A",
+        &PCIE,
+        "short_beat_before_eop",
+    ),
+    violation(
+        "siov_pcie_rx.RxStable_A",
+        &PCIE,
+        "beat_changes_while_offered",
+    ),
+    violation(
+        "siov_pcie_tx.TxWholeTlps_A",
+        &PCIE,
+        "posted_source_without_sop",
+    ),
+    mutant(
+        "siov_pcie_tx.TxStable_A",
+        &PCIE,
+        "sources_are_merged_whole_and_in_order",
+        "pcie/siov_pcie_tx.sv",
+        "!tx_valid_o || tx_ready_i;",
+        "!tx_valid_o || tx_ready_i || MUTANT;",
+    ),
+    mutant(
+        "siov_pcie_credit.TakesWithinCredit_A",
+        &PCIE,
+        "tlps_wait_for_credits_of_their_class",
+        "pcie/siov_pcie_tx.sv",
+        "src_valid & credit_ok",
+        "src_valid & (credit_ok | {3{MUTANT}})",
+    ),
+    mutant(
+        "siov_pcie.LineBeforeWrite_A",
+        &PCIE,
+        "mixed_traffic_keeps_its_order",
+        "pcie/siov_pcie_rx.sv",
+        "line_valid_o   = take && has_line;",
+        "line_valid_o   = take && has_line && !MUTANT;",
+    ),
+    mutant(
+        "siov_pcie.QuietDuringFlr_A",
+        &PCIE,
+        "function_level_reset_waits_for_reads_and_answers_first",
+        "pcie/siov_pcie_completer.sv",
+        "state_q == StAccess && access;",
+        "(state_q == StAccess || (MUTANT && flr_o)) && access;",
+    ),
+];
+
+/// Says which mutant was chosen.
+const PACKAGE: &str = r#"
+package siov_mutant_pkg;
+  function automatic int unsigned plusarg();
+    int unsigned n;
+    if ($value$plusargs("mutant=%d", n) == 0) n = 0;
+    return n;
+  endfunction
+
+  int unsigned chosen = plusarg();
+endpackage
+"#;
+
+/// Mutants by number.
+fn numbered() -> impl Iterator<Item = (usize, &'static Row, &'static Mutant)> {
+    (1..)
+        .zip(TABLE)
+        .filter_map(|(n, row)| Some((n, row, row.mutant.as_ref()?)))
+}
+
+/// The files of a block that have mutants, with all of them inside.
+pub fn mutants(bench: &Top) -> Vec<Replacement> {
+    let mut files = BTreeMap::new();
+    for (n, row, mutant) in numbered().filter(|(_, row, _)| row.bench.name == bench.name) {
+        let text = files.entry(mutant.file).or_insert_with(|| {
+            let path = Path::new(ROOT).join("rtl").join(mutant.file);
+            fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+        });
+        let times = text.matches(mutant.old).count();
+        assert_eq!(
+            times, 1,
+            "mutant for {}: {:?} is {times} times in rtl/{}",
+            row.assertion, mutant.old, mutant.file
+        );
+        let chosen = format!("(siov_mutant_pkg::chosen == {n})");
+        *text = text.replace(mutant.old, &mutant.new.replace("MUTANT", &chosen));
+    }
+    let package = Replacement {
+        name: "siov_mutant_pkg.sv".to_owned(),
+        text: PACKAGE.to_owned(),
+    };
+    let name = |file: &str| file.rsplit('/').next().unwrap_or(file).to_owned();
+    let files = files.into_iter().map(|(file, text)| Replacement {
+        name: name(file),
+        text,
+    });
+    std::iter::once(package).chain(files).collect()
+}
+
+/// Module and label of all assertions in a folder and below.
+fn assertions_below(dir: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.append(&mut assertions_below(&path));
+        } else if path.extension().is_some_and(|e| e == "sv") {
+            let module = path.file_stem().unwrap().to_str().unwrap();
+            let text = fs::read_to_string(&path).unwrap();
+            let labels = text
+                .lines()
+                .filter_map(|l| Some(l.split_once(": assert ")?.0.trim()));
+            found.extend(labels.map(|label| format!("{module}.{label}")));
+        }
+    }
+    found
+}
+
+/// Runs a row; says what is wrong with what came of it.
+fn check(number: usize, row: &Row) -> Result<(), String> {
+    let plusarg = format!("+mutant={number}");
+    let output = run(row.bench, &[row.case, &plusarg]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let first = said.lines().next().unwrap_or_default();
+    let (module, label) = row.assertion.split_once('.').unwrap();
+    let fired = first.contains(&format!("{module}.sv:")) && first.contains(&format!(".{label}: "));
+    if fired && output.status.code() == Some(2) {
+        Ok(())
+    } else {
+        Err(format!(
+            "{} did not fire in {}: {said}{}",
+            row.assertion, row.case, output.status
+        ))
+    }
+}
+
+#[test]
+#[ignore = "the other rooms' rows are being written"]
+fn every_assertion_is_in_the_table() {
+    let there = assertions_below(&Path::new(ROOT).join("rtl"));
+
+    let rows: BTreeSet<_> = TABLE.iter().map(|row| row.assertion.to_owned()).collect();
+    let (without_row, gone) = (&there - &rows, &rows - &there);
+    assert!(
+        without_row.is_empty() && gone.is_empty(),
+        "without a row: {without_row:?}; no longer in rtl/: {gone:?}"
+    );
+}
+
+#[test]
+fn every_assertion_fires() {
+    let wrong: Vec<_> = (1..)
+        .zip(TABLE)
+        .filter_map(|(number, row)| check(number, row).err())
+        .collect();
+
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -1,0 +1,15 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! The blocks that have a bench.
+
+use crate::verilate::Top;
+
+/// TLPs in and out, config space, errors, FLR.
+pub static PCIE: Top = Top {
+    name: "siov_pcie_bench",
+    file: "rtl/pcie/bench/siov_pcie_bench.sv",
+    rooms: &["rtl/lib", "rtl/pcie", "rtl/mgmt"],
+    shim: "rtl/pcie/bench/siov_pcie_bench.cpp",
+};

@@ -1,0 +1,91 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! Block benches: C++ in `rtl/<room>/bench` around one room of the RTL, a process for each case.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+
+#[path = "../../build/verilate.rs"]
+#[allow(dead_code, reason = "build.rs and the crate use the rest")]
+mod verilate;
+
+mod assertions;
+mod blocks;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+
+use blocks::PCIE;
+use verilate::{Builder, Top};
+
+const ROOT: &str = env!("SIOV_ROOT");
+
+static BUILDER: LazyLock<Builder> = LazyLock::new(|| {
+    let jobs = std::thread::available_parallelism().map_or(1, |n| n.get());
+    Builder::new(Path::new(ROOT), Path::new(env!("SIOV_MODEL_CACHE")), jobs)
+        .unwrap_or_else(|error| panic!("{error}"))
+});
+
+/// Builds a block's bench if need be, and runs one case of it.
+fn run(block: &Top, words: &[&str]) -> Output {
+    let program = BUILDER
+        .bench(block, &assertions::mutants(block))
+        .unwrap_or_else(|error| panic!("{error}"));
+    Command::new(program)
+        .args(words)
+        .current_dir(ROOT)
+        .output()
+        .unwrap()
+}
+
+/// One test for each case, and one that knows whether there are more.
+macro_rules! bench {
+    ($name:ident $block:ident: $($case:ident)*) => {
+        mod $name {
+            use super::*;
+            $(
+                #[test]
+                fn $case() {
+                    let output = run(&$block, &[stringify!($case)]);
+
+                    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+                }
+            )*
+
+            #[test]
+            fn every_case_has_a_test() {
+                let output = run(&$block, &["--list"]);
+
+                let listed = String::from_utf8(output.stdout).unwrap();
+                let tests: BTreeSet<&str> = [$(stringify!($case)),*].into();
+                assert_eq!(listed.lines().collect::<BTreeSet<_>>(), tests);
+            }
+        }
+    };
+}
+
+bench! { pcie PCIE:
+    bars_have_the_sizes_of_the_straps
+    config_write_changes_only_enabled_bytes
+    completer_id_is_captured_by_the_first_config_write
+    reads_bring_every_byte_asked_for
+    mixed_traffic_keeps_its_order
+    read_of_portals_brings_zeros
+    access_without_byte_enables_touches_nothing
+    unsupported_requests_are_answered
+    deferrable_write_to_a_portal_is_to_be_retried
+    posted_tlps_that_nobody_wants_are_dropped
+    portals_beyond_the_straps_are_ignored
+    malformed_tlps_are_dropped
+    completions_pass_a_stalled_portal
+    transmission_fills_every_clock
+    sources_are_merged_whole_and_in_order
+    tlps_wait_for_credits_of_their_class
+    class_without_credits_blocks_no_other
+    function_level_reset_waits_for_reads_and_answers_first
+    function_level_reset_does_not_wait_forever
+    function_level_reset_forgets_portal_writes
+}
