@@ -2,7 +2,7 @@
 // Licensed under the Apache License, Version 2.0, see LICENSE for details.
 // SPDX-License-Identifier: Apache-2.0
 
-/// Interrupts: the MSI-X table, its PBA and permissions, and the IMS (DSA 2.19-2.21, 8), in RAM.
+/// Interrupts: the MSI-X table, its PBA and permissions, and the IMS (DSA 3.7, 9.2), in RAM.
 /// Each entry of MSIXPERM and IMS has a hidden bit `granted`, bit 4 of its control DW: a firmware
 /// write to that DW writes this bit alone, and only firmware sees it. Handles work if granted.
 /// Requests are served one at a time: registers, then events, then completions, then checks.
@@ -23,7 +23,7 @@ module siov_irq import siov_pkg::*, siov_regs_pkg::*, siov_irq_pkg::*; (
   output logic        reg_rsp_valid_o,
   output logic [31:0] reg_rdata_o,
 
-  /// Handle check of a descriptor (DSA 8): in range, PASID enable and PASID agree.
+  /// Handle check of a descriptor (DSA 3.7): in range, PASID enable and PASID agree.
   input  logic        chk_valid_i,
   output logic        chk_ready_o,
   input  irq_id_t     chk_id_i,

@@ -2,7 +2,7 @@
 // Licensed under the Apache License, Version 2.0, see LICENSE for details.
 // SPDX-License-Identifier: Apache-2.0
 
-/// The Interrupt Message Storage (DSA 2.21). Rows are read in the clock of `look_i`; the command is
+/// The Interrupt Message Storage (DSA 9.2). Rows are read in the clock of `look_i`; the command is
 /// carried out in the next one, that of `exec_i`.
 ///
 /// Clearing the mask of a pending entry sends its message. If there is no room for it just then the

@@ -2,7 +2,7 @@
 // Licensed under the Apache License, Version 2.0, see LICENSE for details.
 // SPDX-License-Identifier: Apache-2.0
 
-/// The MSI-X table with its pending bits, and MSIXPERM (DSA 2.19, 2.20). Rows are read in the clock
+/// The MSI-X table with its pending bits, and MSIXPERM (DSA 9.2). Rows are read in the clock
 /// of `look_i`; the command is carried out in the next one, that of `exec_i`.
 ///
 /// A vector that may not be sent has its pending bit set instead: its mask, the function mask,

@@ -27,7 +27,7 @@ package siov_irq_pkg;
     for (int unsigned i = 0; i < 4; i++) merge[8*i+:8] = be[i] ? data[8*i+:8] : old[8*i+:8];
   endfunction
 
-  /// DSA 8: PASID enable of entry and WQ agree and, if set, the PASIDs do.
+  /// DSA 3.7: PASID enable of entry and WQ agree and, if set, the PASIDs do.
   function automatic logic pasid_agrees(logic pasid_en, logic [19:0] pasid, tenant_t tenant);
     return pasid_en == tenant.pasid_valid && (!pasid_en || pasid == tenant.pasid);
   endfunction

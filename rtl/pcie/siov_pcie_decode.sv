@@ -130,7 +130,7 @@ module siov_pcie_decode import siov_pkg::*, siov_pcie_pkg::*; (
         if (hdr_poisoned(hdr_i)) begin
           err_o.poisoned = 1'b1;
         end else if (bar2_hit) begin
-          // Everything that is not a descriptor for a WQ is ignored (DSA 3.4).
+          // Everything that is not a descriptor for a WQ is ignored (DSA 3.3).
           if (line_access && 16'(adi_o) < strap_i.wqs &&
               !(page_o[1] && strap_i.ims_entries == '0)) begin
             dest_o = DestPortal;
@@ -154,7 +154,7 @@ module siov_pcie_decode import siov_pkg::*, siov_pcie_pkg::*; (
         end else if (is_mem && bar0_hit) begin
           op_o = OpRegRd;
         end else if (is_dmwr && portal_hit && line_access) begin
-          // Shared WQs accept DMWr; there are none yet, and every other portal defers (DSA 3.4).
+          // Shared WQs accept DMWr; there are none yet, and every other portal defers (DSA 3.3).
           op_o = OpRetry;
         end else if (is_cfg0 && hdr_i[2][18:16] == '0) begin
           op_o = data ? OpCfgWr : OpCfgRd;

@@ -119,7 +119,7 @@ package siov_pkg;
 
   typedef logic [511:0] desc_t;  // 64 bytes, byte 0 in bits 7:0
 
-  /// A 64-byte posted write to a portal (DSA 3.4)
+  /// A 64-byte posted write to a portal (DSA 3.3)
   typedef struct packed {
     logic [AdiW-1:0] adi;
     logic            ims;        // pages 2 and 3
@@ -129,7 +129,7 @@ package siov_pkg;
 
   /// All that the device needs to know of a WQ at submission and dispatch. One RAM row, written
   /// by firmware only. Everything but `enabled` and `discard` is locked while the WQ is enabled
-  /// (DSA 3.1), so the row taken at Enable WQ stays true.
+  /// (DSA Table 9-7), so the row taken at Enable WQ stays true.
   typedef struct packed {
     logic            enabled;    // the portal accepts
     logic            discard;    // dispatch throws descriptors away (abort)
@@ -214,7 +214,7 @@ package siov_pkg;
   } irq_id_t;
 
   // ------------------------------------------------------------------------------------------
-  // Software errors (engine/, adi/ -> mgmt/), DSA 2.15
+  // Software errors (engine/, adi/ -> mgmt/), DSA 9.2.15
 
   typedef struct packed {
     logic [7:0]  code;
