@@ -112,7 +112,11 @@ impl Waits {
         if slot.done {
             return Poll::Ready(());
         }
-        slot.waker = Some(context.waker().clone());
+        // Many tasks are polled without cause; `clone_from` copies a waker only if it differs.
+        match &mut slot.waker {
+            Some(waker) => waker.clone_from(context.waker()),
+            None => slot.waker = Some(context.waker().clone()),
+        }
         Poll::Pending
     }
 
