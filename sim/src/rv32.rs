@@ -30,7 +30,7 @@ fn in_memory(address: u32, size: u32) -> bool {
 }
 
 fn word_in_memory(address: u32) -> bool {
-    address % 4 == 0 && in_memory(address, 4)
+    address.is_multiple_of(4) && in_memory(address, 4)
 }
 
 /// Why a file is not a program for the bench.
