@@ -22,7 +22,7 @@ const START_UP: u64 = 20_000;
 /// Cycles without traffic that are measured.
 const IDLE: u64 = 200_000;
 /// Each figure is the best of so many.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 
 /// Simulated cycles per second of wall clock time, measured in one run on one machine. The
 /// figures depend on the machine, their ratios much less.

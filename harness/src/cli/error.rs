@@ -62,7 +62,8 @@ pub enum CliError {
     },
     /// The device did something else than in the record.
     #[error(
-        "the device does not do what the record says: {difference}\n           the record is of build {recorded}, this program of build {own}: record again"
+        "the device does not do what the record says: {difference}\n  \
+         the record is of build {recorded}, this program of build {own}: record again"
     )]
     Differs {
         /// The first difference.

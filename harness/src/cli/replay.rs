@@ -60,7 +60,8 @@ pub fn replay(args: &Args) -> Result<(), CliError> {
         }
     }
     files::print(&format!(
-        "{}: {} host TLPs in, {count} device TLPs out, all equal to the record in content and          cycle; {} cycles",
+        "{}: {} host TLPs in, {count} device TLPs out, all equal to the record in content \
+         and cycle; {} cycles",
         args.file.display(),
         record.host.len(),
         model.cycle(),

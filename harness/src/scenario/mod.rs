@@ -32,7 +32,8 @@ pub use types::{
 pub enum ScenarioError {
     /// The file could not be read.
     #[error(
-        "cannot read the scenario {path}: {source}\n  give the path of a scenario file;              examples are in tests/scenarios"
+        "cannot read the scenario {path}: {source}\n  give the path of a scenario \
+         file; examples are in tests/scenarios"
     )]
     Read {
         /// The file.
@@ -117,3 +118,6 @@ impl Scenario {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod run_tests;

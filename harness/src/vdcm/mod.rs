@@ -19,3 +19,6 @@ mod vdev;
 
 pub use traps::Traps;
 pub use vdev::Vdev;
+
+#[cfg(test)]
+mod tests;
