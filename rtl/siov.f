@@ -15,6 +15,7 @@ irq/siov_irq_pkg.sv
 -y adi
 -y sched
 -y engine
+-y atc
 -y dma
 -y irq
 -y mgmt

@@ -49,7 +49,7 @@ module siov_dma_jobs import siov_pkg::*; (
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      for (int unsigned j = 0; j < NumJobs; j++) count_q[j] <= '0;
+      count_q <= '{default: '0};
     end else if (!same) begin
       if (begun_i) count_q[begun_job_i] <= count_q[begun_job_i] + 1'b1;
       if (ended_i) count_q[ended_job_i] <= count_q[ended_job_i] - 1'b1;
@@ -72,7 +72,13 @@ module siov_dma_jobs import siov_pkg::*; (
   end
 
   assign failed_o = failed_q;
-  assign report   = '{id: ended_job_i, error: failed, done: failed ? offset : '0};
+  assign report   = '{
+    id:     ended_job_i,
+    status: failed ? 8'h20 : 8'h00,
+    write:  1'b0,
+    done:   failed ? offset : '0,
+    page:   '0
+  };
 
   siov_fifo #(.data_t(dma_done_t), .Depth(NumJobs)) u_done (
     .clk_i   (clk_i),

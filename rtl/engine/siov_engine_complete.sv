@@ -50,8 +50,8 @@ module siov_engine_complete import siov_pkg::*; import siov_dsa_pkg::*; (
     result = result_i;
     if (done_valid_i) begin
       result.id     = done_i.id;
-      result.status = done_i.error ? StatusReadError : StatusSuccess;
-      result.info   = done_i.error ? done_i.done : '0;
+      result.status = done_i.status != '0 ? StatusReadError : StatusSuccess;
+      result.info   = done_i.status != '0 ? done_i.done : '0;
     end
   end
 

@@ -129,6 +129,7 @@ module siov_engine_front import siov_pkg::*; import siov_dsa_pkg::*; (
     tenant:     work_i.tenant,
     op:         desc.operation == OpFill ? JobFill : JobCopy,
     strict:     desc.flags.strict,
+    block:      desc.flags.block_on_fault,
     tc_src:     tc(desc.flags.addr1_tc),
     tc_dst:     tc(desc.flags.addr2_tc),
     src:        desc.src,
