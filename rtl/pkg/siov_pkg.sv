@@ -311,6 +311,7 @@ package siov_pkg;
     tenant_t         tenant;
     logic [63:12]    page;
     logic            write;
+    logic [2:0]      tc;         // traffic class of a write
     logic            block;      // block on fault allowed
   } lookup_t;
 
