@@ -19,6 +19,8 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   // TLP port
   input  logic       rx_valid_i,
   output logic       rx_ready_o,
+  /// The host must not start a non-posted TLP while this is low.
+  output logic       rx_np_ready_o,
   input  tlp_beat_t  rx_i,
   output logic       tx_valid_o,
   input  logic       tx_ready_i,
@@ -34,6 +36,19 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   /// For Transactions Pending.
   input  logic       np_pending_i,
 
+  /// What dma/ and atc/ found wrong with their completions.
+  input  cpl_err_t   dma_err_i,
+  input  cpl_err_t   atc_err_i,
+
+  // Page Request Interface: state is in `fn_o`, the rest with atc/
+  /// Page requests wait for a response: level.
+  input  logic       pri_pending_i,
+  /// A response said Response Failure; one came that nobody waited for: pulses.
+  input  logic       pri_failure_i,
+  input  logic       pri_unexpected_i,
+  /// Software reset the interface: forget page requests, pulse. Only while `fn_o.pri_en` is low.
+  output logic       pri_reset_o,
+
   // BAR0: one access at a time; the request holds until `reg_rsp_valid_i`, a pulse
   output logic       reg_valid_o,
   output reg_req_t   reg_o,
@@ -45,9 +60,14 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   input  logic       portal_ready_i,
   output portal_wr_t portal_o,
 
-  /// Completion beats for dma/, never stalled. `cpl_o.hdr` is valid in every beat, not just at sop.
+  /// Completion beats for dma/ and atc/, never stalled: those whose tag one of the two can have
+  /// given. `cpl_o.hdr` is valid in every beat, not just at sop.
   output logic       cpl_valid_o,
   output tlp_beat_t  cpl_o,
+
+  /// Invalidate Requests and PRG Responses for atc/, never stalled.
+  output logic       rx_msg_valid_o,
+  output rx_msg_t    rx_msg_o,
 
   // from dma/
   input  logic       np_tx_valid_i,
@@ -56,6 +76,14 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   input  logic       p_tx_valid_i,
   output logic       p_tx_ready_o,
   input  tlp_beat_t  p_tx_i,
+
+  // from atc/: Translation Requests; page requests and Invalidate Completions
+  input  logic       tr_tx_valid_i,
+  output logic       tr_tx_ready_o,
+  input  tlp_beat_t  tr_tx_i,
+  input  logic       msg_tx_valid_i,
+  output logic       msg_tx_ready_o,
+  input  tlp_beat_t  msg_tx_i,
 
   output logic       busy_o
 );
@@ -233,9 +261,18 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
     .p_valid_i   (p_tx_valid_i),
     .p_ready_o   (p_tx_ready_o),
     .p_i         (p_tx_i),
+    .msg_valid_i (msg_tx_valid_i),
+    .msg_ready_o (msg_tx_ready_o),
+    .msg_i       (msg_tx_i),
+    .err_valid_i (1'b0),
+    .err_ready_o (),
+    .err_i       ('0),
     .np_valid_i  (np_tx_valid_i),
     .np_ready_o  (np_tx_ready_o),
     .np_i        (np_tx_i),
+    .tr_valid_i  (tr_tx_valid_i),
+    .tr_ready_o  (tr_tx_ready_o),
+    .tr_i        (tr_tx_i),
     .cpl_valid_i (cpl_tx_valid),
     .cpl_ready_o (cpl_tx_ready),
     .cpl_i       (cpl_tx),
@@ -244,6 +281,11 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
     .tx_o        (tx_o),
     .busy_o      (tx_busy)
   );
+
+  assign rx_np_ready_o  = target_rx_ready;
+  assign rx_msg_valid_o = 1'b0;
+  assign rx_msg_o       = '0;
+  assign pri_reset_o    = 1'b0;
 
   assign busy_o = rx_busy || portal_busy || completer_busy || tx_busy;
 

@@ -126,17 +126,25 @@ module siov_pcie_cfg
   assign fn_o.rid           = rid_q;
   assign fn_o.mse           = rw_q[RwCommand][1];
   assign fn_o.bme           = rw_q[RwCommand][2];
+  assign fn_o.tag10         = rw_q[RwDevCtl2][12];
   assign fn_o.relaxed       = rw_q[RwDevCtl][4];
   assign fn_o.mps           = rw_q[RwDevCtl][7:5] > 3'd2 ? 3'd2 : rw_q[RwDevCtl][7:5];
   assign fn_o.ext_tag       = rw_q[RwDevCtl][8];
   assign fn_o.no_snoop      = rw_q[RwDevCtl][11];
+  assign fn_o.ido_req       = rw_q[RwDevCtl2][8];
+  assign fn_o.ido_cpl       = rw_q[RwDevCtl2][9];
+  assign fn_o.cto_value     = rw_q[RwDevCtl2][3:0];
+  assign fn_o.cto_dis       = rw_q[RwDevCtl2][4];
   assign fn_o.mrrs          = rw_q[RwDevCtl][14:12];
   assign fn_o.msix_en       = rw_q[RwMsix][31];
   assign fn_o.msix_fmask    = rw_q[RwMsix][30];
   assign fn_o.d3hot         = rw_q[RwPmCtl][0];
   assign fn_o.ats_en        = rw_q[RwAtsCtl][31];
+  assign fn_o.stu           = rw_q[RwAtsCtl][20:16];
   assign fn_o.pasid_en      = rw_q[RwPasidCtl][16];
   assign fn_o.pasid_priv_en = rw_q[RwPasidCtl][18];
   assign fn_o.pri_en        = rw_q[RwPriCtl][0];
+  // More than the capacity is undefined: taken as the capacity.
+  assign fn_o.pri_alloc     = rw_q[RwPriAlloc] > 32'd512 ? 16'd512 : rw_q[RwPriAlloc][15:0];
 
 endmodule

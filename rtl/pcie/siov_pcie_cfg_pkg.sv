@@ -94,8 +94,9 @@ package siov_pcie_cfg_pkg;
 
       CfgPcie:      return cap(8'h10, 8'(CfgMsix), 16'h0092);  // version 2, RCiEP
       CfgDevCap:    return 32'h1000_8022;                  // FLR, RBER, 8-bit tags, MPS 512
-      CfgDevCap2:   return 32'h1071_0810;                  // DMWr and 10-bit tag completer, one
-                                                           // End-End prefix, LTR, CTO disable
+      CfgDevCap2:   return 32'h1073_081f;                  // DMWr completer, one End-End prefix,
+                                                           // 10-bit tags, LTR, completion timeout:
+                                                           // all ranges, and disable
       CfgMsix:      return cap(8'h11, 8'(CfgPm), (strap.msix_entries - 16'd1) & 16'h07ff);
       CfgMsixTable: return 32'h0000_4000;                  // in BAR0
       CfgMsixPba:   return 32'h0000_5000;
@@ -175,7 +176,7 @@ package siov_pcie_cfg_pkg;
     '{CfgBar2,      32'hffff_0000, 32'h0000_0000, 32'h0000_0000},
     '{CfgBar2High,  32'hffff_ffff, 32'h0000_0000, 32'h0000_0000},
     '{CfgDevCtl,    32'h0000_79ff, 32'h0000_2910, 32'h0000_00e0},
-    '{CfgDevCtl2,   32'h0000_0410, 32'h0000_0000, 32'h0000_0000},
+    '{CfgDevCtl2,   32'h0000_171f, 32'h0000_0000, 32'h0000_0000},
     '{CfgMsix,      32'hc000_0000, 32'h0000_0000, 32'h0000_0000},
     '{CfgPmCtl,     32'h0000_0003, 32'h0000_0000, 32'h0000_0000},
     '{CfgUncMask,   UncBits,       32'h0040_0000, 32'hffff_ffff},
