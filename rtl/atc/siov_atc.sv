@@ -4,14 +4,14 @@
 
 /// Address translation: the cache of translations (ATC), the requests that fill it, invalidation,
 /// and page requests (PCIe 10). All times are in README.md.
-module siov_atc import siov_pkg::*; (
+module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
   input  logic            clk_i,
   input  logic            rst_ni,
   input  strap_t          strap_i,
   input  pcie_fn_t        fn_i,
   /// Start no new TLP (before a reset).
   input  logic            quiesce_i,
-  /// Translation Requests are in flight.
+  /// Translation Requests are in flight, or a TLP has been offered and not been taken.
   output logic            np_pending_o,
 
   /// Lookups; only while ATS is enabled. The answer comes two clocks after acceptance, in order.
@@ -62,22 +62,190 @@ module siov_atc import siov_pkg::*; (
   output logic            busy_o
 );
 
-  // Not here yet.
-  assign np_pending_o   = 1'b0;
-  assign lk_ready_o     = 1'b0;
-  assign lk_rsp_valid_o = 1'b0;
-  assign lk_rsp_o       = '{kind: XlatWait, default: '0};
-  assign wake_valid_o   = 1'b0;
-  assign wake_job_o     = '0;
-  assign wake_operand_o = OperandSrc;
-  assign tr_tx_valid_o  = 1'b0;
-  assign tr_tx_o        = '0;
-  assign msg_tx_valid_o = 1'b0;
-  assign msg_tx_o       = '0;
-  assign err_o          = '0;
-  assign pri_failure_o  = 1'b0;
-  assign pri_uprgi_o    = 1'b0;
-  assign pri_busy_o     = 1'b0;
-  assign busy_o         = 1'b0;
+  logic go;
+  assign go = fn_i.bme && !fn_i.d3hot && !quiesce_i;
+
+  // --- which operation goes next ----------------------------------------------------------------
+
+  logic            cpl_op_valid, pri_op_valid, pri_op_ready, req_op_valid, req_op_ready,
+                   inv_op_valid, inv_op_ready, back_valid, back_ready, back_first, clearing;
+  op_t             cpl_op, pri_op, req_op, inv_op, op;
+  logic            op_valid, drop_q;
+  logic [AdiW-1:0] drop_adi_q;
+  logic [1:0]      back_wait_q;
+
+  // Completions cannot wait. Lookups go before the rest, but leave it one clock of four.
+  assign back_valid = pri_op_valid || req_op_valid || inv_op_valid;
+  assign back_first = back_wait_q == '1;
+  assign back_ready = !cpl_op_valid && !drop_q && (back_first || !lk_valid_i || clearing);
+  assign lk_ready_o = !cpl_op_valid && !drop_q && !(back_first && back_valid) && !clearing;
+
+  assign pri_op_ready = back_ready;
+  assign req_op_ready = back_ready && !pri_op_valid;
+  assign inv_op_ready = back_ready && !pri_op_valid && !req_op_valid;
+
+  always_comb begin
+    op = cpl_op;
+    if (!cpl_op_valid) begin
+      op.op           = OpLookup;
+      op.miss         = '{lk: lk_i, tries: '0};
+      if (drop_q) begin
+        op.op                 = OpClear;
+        op.miss.lk.tenant.adi = drop_adi_q;
+      end else if (back_valid && back_ready) begin
+        op = pri_op_valid ? pri_op : req_op_valid ? req_op : inv_op;
+      end
+    end
+  end
+
+  assign op_valid = cpl_op_valid || drop_q || (back_valid && back_ready) ||
+                    (lk_valid_i && lk_ready_o);
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      back_wait_q <= '0;
+      drop_q      <= 1'b0;
+    end else begin
+      if (!back_valid || back_ready) back_wait_q <= '0;
+      else if (!back_first) back_wait_q <= back_wait_q + 1'b1;
+      if (drop_valid_i) drop_q <= 1'b1;
+      else if (!cpl_op_valid) drop_q <= 1'b0;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (drop_valid_i) drop_adi_q <= drop_adi_i;
+  end
+
+  // --- the cache --------------------------------------------------------------------------------
+
+  logic       epoch, forget_all, ask, requeue, block;
+  miss_t      miss;
+  inv_t       inv;
+  logic [7:0] tcs;
+
+  siov_atc_cache u_cache (
+    .clk_i          (clk_i),
+    .rst_ni         (rst_ni),
+    .op_valid_i     (op_valid),
+    .op_i           (op),
+    .inv_i          (inv),
+    .epoch_i        (epoch),
+    .forget_i       (forget_valid_i),
+    .forget_job_i   (forget_job_i),
+    .forget_all_i   (forget_all),
+    .forget_tcs_i   (!fn_i.ats_en),
+    .rsp_valid_o    (lk_rsp_valid_o),
+    .rsp_o          (lk_rsp_o),
+    .wake_valid_o   (wake_valid_o),
+    .wake_job_o     (wake_job_o),
+    .wake_operand_o (wake_operand_o),
+    .ask_o          (ask),
+    .requeue_o      (requeue),
+    .block_o        (block),
+    .miss_o         (miss),
+    .tcs_o          (tcs)
+  );
+
+  // --- what fills it, and what empties it -------------------------------------------------------
+
+  logic      mark, tr_valid, tr_pending, inv_tx_valid, inv_tx_ready, pri_tx_valid, pri_tx_ready;
+  logic      req_busy, inv_busy, pri_busy;
+  bare_tlp_t tr, inv_tx, pri_tx;
+
+  siov_atc_request u_request (
+    .clk_i          (clk_i),
+    .rst_ni         (rst_ni),
+    .fn_i           (fn_i),
+    .go_i           (go),
+    .push_i         (requeue),
+    .push_miss_i    (miss),
+    .op_valid_o     (req_op_valid),
+    .op_ready_i     (req_op_ready),
+    .op_o           (req_op),
+    .ask_i          (ask),
+    .ask_miss_i     (miss),
+    .cpl_valid_i    (cpl_valid_i),
+    .cpl_i          (cpl_i),
+    .cpl_op_valid_o (cpl_op_valid),
+    .cpl_op_o       (cpl_op),
+    .err_o          (err_o),
+    .mark_i         (mark),
+    .inv_i          (inv),
+    .tx_valid_o     (tr_valid),
+    .tx_ready_i     (tr_tx_ready_i),
+    .tx_o           (tr),
+    .pending_o      (tr_pending),
+    .busy_o         (req_busy)
+  );
+
+  siov_atc_invalidate u_invalidate (
+    .clk_i        (clk_i),
+    .rst_ni       (rst_ni),
+    .strap_i      (strap_i),
+    .fn_i         (fn_i),
+    .go_i         (!quiesce_i),
+    .req_valid_i  (rx_msg_valid_i && rx_msg_i.code == MsgInvalidate),
+    .req_i        (rx_msg_i),
+    .clearing_o   (clearing),
+    .mark_o       (mark),
+    .inv_o        (inv),
+    .op_valid_o   (inv_op_valid),
+    .op_ready_i   (inv_op_ready),
+    .op_o         (inv_op),
+    .epoch_o      (epoch),
+    .epoch_busy_i (epoch_busy_i),
+    .forget_o     (forget_all),
+    .tcs_i        (tcs),
+    .tx_valid_o   (inv_tx_valid),
+    .tx_ready_i   (inv_tx_ready),
+    .tx_o         (inv_tx),
+    .busy_o       (inv_busy)
+  );
+
+  siov_atc_pri u_pri (
+    .clk_i         (clk_i),
+    .rst_ni        (rst_ni),
+    .fn_i          (fn_i),
+    .go_i          (go),
+    .push_i        (block),
+    .push_miss_i   (miss),
+    .op_valid_o    (pri_op_valid),
+    .op_ready_i    (pri_op_ready),
+    .op_o          (pri_op),
+    .rsp_valid_i   (rx_msg_valid_i && rx_msg_i.code == MsgPrgResponse),
+    .rsp_hdr_i     (rx_msg_i.hdr),
+    .reset_i       (pri_reset_i),
+    .failure_o     (pri_failure_o),
+    .unexpected_o  (pri_uprgi_o),
+    .tx_valid_o    (pri_tx_valid),
+    .tx_ready_i    (pri_tx_ready),
+    .tx_o          (pri_tx),
+    .outstanding_o (pri_busy_o),
+    .busy_o        (pri_busy)
+  );
+
+  // --- out --------------------------------------------------------------------------------------
+
+  logic pri_offered_q;  // a page request once offered stays
+
+  assign pri_tx_ready = msg_tx_ready_i && (pri_offered_q || !inv_tx_valid);
+  assign inv_tx_ready = msg_tx_ready_i && !pri_offered_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) pri_offered_q <= 1'b0;
+    else pri_offered_q <= pri_tx_valid && !msg_tx_ready_i && (pri_offered_q || !inv_tx_valid);
+  end
+
+  assign tr_tx_valid_o  = tr_valid;
+  assign tr_tx_o        = bare_beat(tr);
+  assign msg_tx_valid_o = inv_tx_valid || pri_tx_valid;
+  assign msg_tx_o       = bare_beat(pri_offered_q || !inv_tx_valid ? pri_tx : inv_tx);
+
+  assign np_pending_o = tr_pending || msg_tx_valid_o;
+  assign busy_o       = req_busy || inv_busy || pri_busy;
+
+  WaitEndsInOneWay_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
+      32'(ask) + 32'(requeue) + 32'(block) <= 1) else $error("one lookup waits for two things");
 
 endmodule
