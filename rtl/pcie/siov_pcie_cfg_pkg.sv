@@ -45,6 +45,7 @@ package siov_pcie_cfg_pkg;
   parameter logic [11:0] CfgHdrLog1   = 12'h120;
   parameter logic [11:0] CfgHdrLog2   = 12'h124;
   parameter logic [11:0] CfgHdrLog3   = 12'h128;
+  parameter logic [11:0] CfgPrefixLog = 12'h138;
   parameter logic [11:0] CfgLtr       = 12'h150;
   parameter logic [11:0] CfgLtrMax    = 12'h154;
   parameter logic [11:0] CfgTph       = 12'h160;
@@ -162,9 +163,9 @@ package siov_pcie_cfg_pkg;
 
   parameter int unsigned NumRwRegs = 32'(RwPriAlloc) + 1;
 
-  /// Uncorrectable errors this function can find: poisoned, unexpected completion, malformed,
-  /// unsupported request; and internal error, which is masked.
-  parameter logic [31:0] UncBits = 32'h0055_1000;
+  /// Uncorrectable errors this function can find: poisoned, completion timeout, completer abort,
+  /// unexpected completion, malformed, unsupported request; and internal error, which is masked.
+  parameter logic [31:0] UncBits = 32'h0055_d000;
 
   // In the order of rw_reg_e. BAR2's lower bits further depend on its size.
   parameter rw_reg_t RwRegs [NumRwRegs] = '{
