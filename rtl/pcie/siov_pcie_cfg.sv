@@ -177,7 +177,7 @@ module siov_pcie_cfg
   assign fn_o.pasid_en      = rw_q[RwPasidCtl][16];
   assign fn_o.pasid_priv_en = rw_q[RwPasidCtl][18];
   assign fn_o.pri_en        = pri_allowed;
-  // More than the capacity is undefined: taken as the capacity.
-  assign fn_o.pri_alloc     = rw_q[RwPriAlloc] > 32'd512 ? 16'd512 : rw_q[RwPriAlloc][15:0];
+  assign fn_o.pri_cfg       = rw_q[RwPriCtl][0];
+  assign fn_o.pri_alloc     = rw_q[RwPriAlloc][31:16] != '0 ? '1 : rw_q[RwPriAlloc][15:0];
 
 endmodule

@@ -116,7 +116,7 @@ package siov_pcie_cfg_pkg;
       CfgPasidCtl:  return 32'h0000_1404;                  // 20 bits, privileged mode
       CfgPri:       return ext_cap(16'h0013, 4'd1, CfgSiov);
       CfgPriCtl:    return 32'h8000_0000;                  // responses carry the PASID
-      CfgPriCap:    return 32'h0000_0200;
+      CfgPriCap:    return PriCapacity;
 
       // S-IOV DVSEC. 4 KiB is the only page size, so System Page Size has one legal value.
       CfgSiov:      return ext_cap(16'h0023, 4'd1, 12'h000);

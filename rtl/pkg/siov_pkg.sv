@@ -25,6 +25,7 @@ package siov_pkg;
   parameter int unsigned JobsPerAdi = 64;   // of one WQ, so that no WQ can take all jobs
   parameter int unsigned NumSlots   = 64;   // chunks in flight
   parameter int unsigned NumTrs     = 32;   // Translation Requests in flight
+  parameter int unsigned PriCapacity = 512;  // page requests outstanding: what config space says
   parameter int unsigned JobW  = $clog2(NumJobs);
   parameter int unsigned SlotW = $clog2(NumSlots);
   parameter int unsigned TrW   = $clog2(NumTrs);
@@ -107,7 +108,8 @@ package siov_pkg;
     logic        ats_en;
     logic [4:0]  stu;            // smallest translation: 4096 << stu bytes
     logic        pri_en;
-    logic [15:0] pri_alloc;      // page requests outstanding at most
+    logic [15:0] pri_alloc;      // page requests outstanding at most, as software says
+    logic        pri_cfg;        // PRI Control's Enable; `pri_en` falls at a Response Failure, too
     logic        msix_en;
     logic        msix_fmask;     // function mask
     logic        d3hot;
@@ -290,6 +292,15 @@ package siov_pkg;
     logic [7:0]      status;     // as in dma_done_t
   } dma_rec_done_t;
 
+  /// An event log entry: a single 64-byte aligned write, TC 0, never translated.
+  typedef struct packed {
+    logic         pasid_valid;
+    logic         priv;
+    logic [19:0]  pasid;
+    logic [63:6]  addr;
+    logic [511:0] data;
+  } dma_log_t;
+
   /// An interrupt message: 1 DW, without PASID.
   typedef struct packed {
     logic [63:0] addr;
@@ -354,10 +365,12 @@ package siov_pkg;
     logic        desc_valid;     // operation, priv and PASID mean something
     logic        rw;             // 1 = write
     logic        info_valid;
-    logic [31:0] info;
+    logic [31:0] info;           // as in the event log (DSA 5.9)
     logic [7:0]  operation;
     tenant_t     tenant;         // adi = WQ index
     logic [63:0] addr;
+    logic        rec_valid;      // software has to write a completion record: `rec`
+    logic [255:0] rec;
   } sw_error_t;
 
 endpackage
