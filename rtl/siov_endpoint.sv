@@ -343,6 +343,8 @@ module siov_endpoint import siov_pkg::*; (
     .ctl_we_o            (ctl_we),
     .ctl_adi_o           (ctl_adi),
     .ctl_o               (ctl),
+    .drop_valid_o        (),
+    .drop_adi_o          (),
     .stat_valid_o        (stat_valid),
     .stat_adi_o          (stat_adi),
     .stat_rsp_valid_i    (stat_rsp_valid),
@@ -353,12 +355,17 @@ module siov_endpoint import siov_pkg::*; (
     .engine_en_o         (engine_en),
     .engine_group_o      (engine_group),
     .user_int_en_o       (user_int_en),
+    .halted_o            (),
     .adi_error_valid_i   (adi_error_valid),
     .adi_error_ready_o   (adi_error_ready),
     .adi_error_i         (adi_error),
     .eng_error_valid_i   (eng_error_valid),
     .eng_error_ready_o   (eng_error_ready),
     .eng_error_i         (eng_error),
+    .evl_valid_o         (),
+    .evl_ready_i         (1'b0),
+    .evl_o               (),
+    .evl_done_i          (1'b0),
     .busy_o              (mgmt_busy)
   );
 
