@@ -136,7 +136,7 @@ class PcieBench : public siov::bench::Clocked<Vsiov_pcie_bench> {
   std::vector<Tlp> rx_msgs;
   std::vector<PortalWrite> portals;
   std::vector<uint32_t> regs = std::vector<uint32_t>(1 << 16);
-  uint64_t accesses = 0, reg_writes = 0;
+  uint64_t accesses = 0, reg_writes = 0, pri_resets = 0;
   uint64_t tx_beats = 0, tx_first = 0, tx_last = 0;
 
   // What is around is as quick as can be, unless a case says otherwise.
@@ -151,6 +151,8 @@ class PcieBench : public siov::bench::Clocked<Vsiov_pcie_bench> {
     const uint32_t strap[4] = {0x0b258086, 128u << 16 | wqs, ims << 16 | 9, 0x0404};
     std::copy_n(strap, 4, &top.strap_i[0]);
     for (int i = 0; i < 4; ++i) clock();
+    std::fill_n(sent_tlps_, 3, 0);
+    std::fill_n(sent_units_, 3, 0);
     top.rst_ni = 1;
     clock();
   }
@@ -164,6 +166,14 @@ class PcieBench : public siov::bench::Clocked<Vsiov_pcie_bench> {
     config_write(0x04, 0x6, 0x3);
     config_write(0x48, 0x2950, 0x3);
   }
+
+  /// No more credits for a class, for what has not left yet: 0 posted, 1 non-posted, 2 completions.
+  void stall(uint32_t kind) {
+    drain();
+    credits[kind] = (sent_tlps_[kind] & 0xfff) << 16 | (sent_units_[kind] & 0xffff);
+  }
+
+  void release(uint32_t kind) { credits[kind] = kInfinite; }
 
   void clock() {
     top.rx_valid_i = host.offer(top.rx_i, top.rx_np_ready_o);
@@ -288,16 +298,19 @@ class PcieBench : public siov::bench::Clocked<Vsiov_pcie_bench> {
   void sample() {
     if (top.tx_valid_o && top.tx_ready_i) {
       tx.take(&top.tx_o[0]);
+      if (top.tx_o[siov::Beat::kFlags] & siov::Beat::kEop) count_sent(tx.tlps.back());
       if (tx_beats++ == 0) tx_first = siov::bench::cycle;
       tx_last = siov::bench::cycle;
     }
+    pri_resets += top.pri_reset_o;
     if (top.cpl_valid_o) cpl.take(&top.cpl_o[0]);
     if (top.rx_msg_valid_o) {
       Tlp tlp;
       std::copy_n(&top.rx_msg_hdr_o[0], 4, tlp.hdr);
       CHECK(top.rx_msg_code_o == (tlp.hdr[1] & 255));
       if (top.rx_msg_prefix_valid_o) tlp.prefix = top.rx_msg_prefix_o;
-      tlp.data = {static_cast<uint32_t>(top.rx_msg_data_o), static_cast<uint32_t>(top.rx_msg_data_o >> 32)};
+      tlp.data = {static_cast<uint32_t>(top.rx_msg_data_o),
+                  static_cast<uint32_t>(top.rx_msg_data_o >> 32)};
       rx_msgs.push_back(tlp);
     }
     if (top.portal_valid_o && top.portal_ready_i) {
@@ -306,6 +319,14 @@ class PcieBench : public siov::bench::Clocked<Vsiov_pcie_bench> {
     }
   }
 
+  void count_sent(const Tlp& tlp) {
+    const uint32_t type = tlp.kind() & 0x1f;
+    const uint32_t kind = type == 0x0a || type == 0x0b ? 2 : tlp.kind() >> 6 || type >> 3 == 2 ? 0 : 1;
+    ++sent_tlps_[kind];
+    sent_units_[kind] += (tlp.data.size() + 3) / 4;
+  }
+
+  uint32_t sent_tlps_[3] = {}, sent_units_[3] = {};
   bool reg_busy_ = false;
   uint32_t reg_wait_ = 0;
 };

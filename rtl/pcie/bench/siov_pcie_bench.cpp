@@ -5,6 +5,8 @@
 // What the PCIe room does with TLPs, good and bad, as rtl/pcie/README.md says.
 
 #include "pcie_bench.h"
+#include "pcie_errors.h"
+#include "pcie_streams.h"
 
 using siov::bench::below;
 using siov::bench::percent;
@@ -436,7 +438,7 @@ CASE(tlps_wait_for_credits_of_their_class) {
 CASE(class_without_credits_blocks_no_other) {
   PcieBench& b = enumerated();
   b.tx.tlps.clear();
-  b.credits[0] = 0;
+  b.stall(0);
   b.posted.push(b.memory(true, 1ull << 40, 4));
   b.reads.push(b.memory(false, 1ull << 40, 4));
   b.host.push(b.config(false, 0));
