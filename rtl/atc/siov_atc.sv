@@ -14,7 +14,8 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
   /// Translation Requests are in flight, or a TLP has been offered and not been taken.
   output logic            np_pending_o,
 
-  /// Lookups; only while ATS is enabled. The answer comes two clocks after acceptance, in order.
+  /// Lookups: the answer comes two clocks after acceptance, in order. While ATS is disabled it says
+  /// that the address is to be used as it is.
   input  logic            lk_valid_i,
   output logic            lk_ready_o,
   input  lookup_t         lk_i,
@@ -70,19 +71,21 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
   logic            cpl_op_valid, pri_op_valid, pri_op_ready, req_op_valid, req_op_ready,
                    inv_op_valid, inv_op_ready, back_valid, back_ready, back_first, clearing;
   op_t             cpl_op, pri_op, req_op, inv_op, op;
-  logic            op_valid, drop_q;
+  logic            op_valid, drop_q, inv_first, inv_last_q;
   logic [AdiW-1:0] drop_adi_q;
   logic [1:0]      back_wait_q;
 
-  // Completions cannot wait. Lookups go before the rest, but leave it one clock of four.
+  // Completions cannot wait. Lookups go before the rest, but leave it one clock of four. Of those
+  // the sweep has every other.
   assign back_valid = pri_op_valid || req_op_valid || inv_op_valid;
   assign back_first = back_wait_q == '1;
   assign back_ready = !cpl_op_valid && !drop_q && (back_first || !lk_valid_i || clearing);
   assign lk_ready_o = !cpl_op_valid && !drop_q && !(back_first && back_valid) && !clearing;
 
-  assign pri_op_ready = back_ready;
-  assign req_op_ready = back_ready && !pri_op_valid;
-  assign inv_op_ready = back_ready && !pri_op_valid && !req_op_valid;
+  assign inv_first    = inv_op_valid && !inv_last_q;
+  assign pri_op_ready = back_ready && !inv_first;
+  assign req_op_ready = back_ready && !inv_first && !pri_op_valid;
+  assign inv_op_ready = back_ready && (inv_first || !(pri_op_valid || req_op_valid));
 
   always_comb begin
     op = cpl_op;
@@ -93,7 +96,7 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
         op.op                 = OpClear;
         op.miss.lk.tenant.adi = drop_adi_q;
       end else if (back_valid && back_ready) begin
-        op = pri_op_valid ? pri_op : req_op_valid ? req_op : inv_op;
+        op = inv_op_ready ? inv_op : pri_op_valid ? pri_op : req_op;
       end
     end
   end
@@ -105,9 +108,11 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
     if (!rst_ni) begin
       back_wait_q <= '0;
       drop_q      <= 1'b0;
+      inv_last_q  <= 1'b0;
     end else begin
       if (!back_valid || back_ready) back_wait_q <= '0;
       else if (!back_first) back_wait_q <= back_wait_q + 1'b1;
+      if (back_valid && back_ready) inv_last_q <= inv_op_ready;
       if (drop_valid_i) drop_q <= 1'b1;
       else if (!cpl_op_valid) drop_q <= 1'b0;
     end
@@ -127,6 +132,7 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
   siov_atc_cache u_cache (
     .clk_i          (clk_i),
     .rst_ni         (rst_ni),
+    .off_i          (!fn_i.ats_en),
     .op_valid_i     (op_valid),
     .op_i           (op),
     .inv_i          (inv),
@@ -134,7 +140,6 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
     .forget_i       (forget_valid_i),
     .forget_job_i   (forget_job_i),
     .forget_all_i   (forget_all),
-    .forget_tcs_i   (!fn_i.ats_en),
     .rsp_valid_o    (lk_rsp_valid_o),
     .rsp_o          (lk_rsp_o),
     .wake_valid_o   (wake_valid_o),
@@ -188,6 +193,7 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
     .req_valid_i  (rx_msg_valid_i && rx_msg_i.code == MsgInvalidate),
     .req_i        (rx_msg_i),
     .clearing_o   (clearing),
+    .lk_ready_i   (lk_ready_o),
     .mark_o       (mark),
     .inv_o        (inv),
     .op_valid_o   (inv_op_valid),

@@ -8,6 +8,8 @@
 module siov_atc_cache import siov_pkg::*, siov_atc_pkg::*; (
   input  logic            clk_i,
   input  logic            rst_ni,
+  /// ATS is disabled: lookups are told to use the address as it is.
+  input  logic            off_i,
   input  logic            op_valid_i,
   input  op_t             op_i,
   /// Which range OpSweep invalidates. Stays until the clock after its last row.
@@ -17,7 +19,6 @@ module siov_atc_cache import siov_pkg::*, siov_atc_pkg::*; (
   input  logic            forget_i,
   input  logic [JobW-1:0] forget_job_i,
   input  logic            forget_all_i,
-  input  logic            forget_tcs_i,
 
   output logic            rsp_valid_o,
   output lookup_rsp_t     rsp_o,
@@ -31,13 +32,13 @@ module siov_atc_cache import siov_pkg::*, siov_atc_pkg::*; (
   output logic            block_o,    // OpBlock
   output miss_t           miss_o,
 
-  /// Traffic classes of the writes that were given a translation.
+  /// Traffic classes of the writes that were given a translation since ATS was enabled.
   output logic [7:0]      tcs_o
 );
 
   // --- decide -----------------------------------------------------------------------------------
 
-  logic  valid_q, epoch_q;
+  logic  valid_q, epoch_q, off_q;
   op_t   op_q;
   row_t  row, row_new;
   logic  row_we, is_lookup, is_held, found, hit, untranslated;
@@ -56,6 +57,7 @@ module siov_atc_cache import siov_pkg::*, siov_atc_pkg::*; (
     if (op_valid_i) begin
       op_q    <= op_i;
       epoch_q <= epoch_i;
+      off_q   <= off_i;
     end
   end
 
@@ -101,13 +103,18 @@ module siov_atc_cache import siov_pkg::*, siov_atc_pkg::*; (
   );
 
   assign is_held = is_lookup && held_valid && held.asked == op_q.miss.lk.page;
-  assign hit     = is_held || found;
+  assign hit     = is_held || found || off_q;
 
   always_comb begin
     answer = '{asked: op_q.miss.lk.page, fault: 1'b0, status: '0, page: page, u: untranslated};
     unique case (op_q.op)
       OpLookup: begin
-        if (is_held) answer = held;
+        if (off_q) begin
+          answer.page = op_q.miss.lk.page;
+          answer.u    = 1'b1;
+        end else if (is_held) begin
+          answer = held;
+        end
       end
       OpFill: begin
         answer.page = join_page(op_q.xlat.page, op_q.miss.lk.page, size_mask(op_q.xlat.size));
@@ -158,7 +165,7 @@ module siov_atc_cache import siov_pkg::*, siov_atc_pkg::*; (
   end
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni || forget_tcs_i) begin
+    if (!rst_ni || off_i) begin
       tcs_o <= '0;
     end else if (is_lookup && hit && op_q.miss.lk.write && !answer.fault && !answer.u) begin
       tcs_o[op_q.miss.lk.tc] <= 1'b1;

@@ -21,6 +21,8 @@ module siov_atc_invalidate import siov_pkg::*, siov_atc_pkg::*; (
 
   /// Lookups must wait.
   output logic            clearing_o,
+  /// A lookup would be accepted now.
+  input  logic            lk_ready_i,
   /// Answers to Translation Requests made until now must not be used for this range.
   output logic            mark_o,
   output inv_t            inv_o,
@@ -149,7 +151,7 @@ module siov_atc_invalidate import siov_pkg::*, siov_atc_pkg::*; (
     else if (op_valid_o && op_ready_i) row_q <= row_q + 1'b1;
   end
 
-  assign clearing_o = dirty_q || (clearing_q && sweep_q != SweepIdle);
+  assign clearing_o = fn_i.ats_en && (dirty_q || (clearing_q && sweep_q != SweepIdle));
   assign mark_o     = sweep_q == SweepMark && (clearing_q || !just_complete);
   assign inv_o      = inv_q;
   assign op_valid_o = sweep_q == SweepRows;
@@ -170,6 +172,8 @@ module siov_atc_invalidate import siov_pkg::*, siov_atc_pkg::*; (
     DrainSend
   } drain_e;
 
+  // Counted while lookups are accepted, so that two lookups that follow each other are never two
+  // epochs apart.
   localparam int unsigned SettleClocks = 4;
 
   drain_e      drain_q;
@@ -207,7 +211,7 @@ module siov_atc_invalidate import siov_pkg::*, siov_atc_pkg::*; (
       settle_q <= 2'(SettleClocks - 1);
       itags_q  <= swept_q;
       to_q     <= swept_from_q;
-    end else begin
+    end else if (lk_ready_i && settle_q != '0) begin
       settle_q <= settle_q - 1'b1;
     end
   end

@@ -52,8 +52,8 @@ module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*, siov_dma_pkg::pasid_pre
   logic [7:0] status_q [NumPrgs];  // of the response; 0: success
   prgs_t      sent_q;              // no response yet
   prgs_t      answered_q;          // its wait is to be ended
-  logic       off_q;               // Response Failure: until PRI is disabled
-  logic       on;
+  logic       off_q;               // Response Failure: until PRI is enabled again
+  logic       on, pri_en_q;
 
   assign on = fn_i.pri_en && fn_i.pri_alloc != '0 && !off_q;
 
@@ -188,12 +188,14 @@ module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*, siov_dma_pkg::pasid_pre
       answered_q <= '0;
       off_q      <= 1'b0;
       on_q       <= 1'b0;
+      pri_en_q   <= 1'b0;
     end else begin
       sent_q     <= (sent_q | sent_set) & ~rsp_set;
       answered_q <= (answered_q | rsp_set) & ~end_set;
       on_q       <= on;
       if (failure) off_q <= 1'b1;
-      else if (!fn_i.pri_en) off_q <= 1'b0;
+      else if (fn_i.pri_en && !pri_en_q) off_q <= 1'b0;
+      pri_en_q   <= fn_i.pri_en;
     end
   end
 
