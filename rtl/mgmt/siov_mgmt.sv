@@ -51,6 +51,8 @@ module siov_mgmt
 
   /// GENCFG bit 12
   output logic            user_int_en_o,
+  /// Software errors of descriptors go to the event log.
+  output logic            log_on_o,
 
   /// The device is in Halt, until FLR: nothing but messages leaves any more.
   output logic            halted_o,
@@ -200,7 +202,8 @@ module siov_mgmt
     .evt_ready_i       (evt_ready_i),
     .disabled_o        (disabled),
     .halted_o          (halted_o),
-    .user_int_en_o     (user_int_en_o)
+    .user_int_en_o     (user_int_en_o),
+    .log_on_o          (log_on_o)
   );
 
   siov_cfg_tables u_tables (

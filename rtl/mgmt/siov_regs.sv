@@ -54,7 +54,8 @@ module siov_regs
 
   output logic        disabled_o,  ///< GENSTS says Disabled
   output logic        halted_o,    ///< GENSTS says Halt
-  output logic        user_int_en_o
+  output logic        user_int_en_o,
+  output logic        log_on_o      ///< software errors of descriptors go to the event log
 );
 
   localparam logic [1:0] StateDisabled = 2'd0;
@@ -209,6 +210,7 @@ module siov_regs
   assign disabled_o    = gensts_q.state == StateDisabled;
   assign halted_o      = gensts_q.state == StateHalt;
   assign user_int_en_o = gencfg_q.user_int_en;
+  assign log_on_o      = gencfg_q.evl_en && !disabled_o && !halted_o;
 
   // ------------------------------------------------------------------------------------------
   // Command mailbox
@@ -254,7 +256,7 @@ module siov_regs
     .rdata_o          (error_rdata),
     .disabled_i       (disabled_o),
     .clear_i          (clear_i),
-    .log_on_i         (gencfg_q.evl_en && !disabled_o && !halted_o),
+    .log_on_i         (log_on_o),
     .log_int_en_i     (genctrl_q.evl_int_en),
     .config_changed_i (goes_to_halt),
     .cmd_refused_i    (cmd_refused),
