@@ -11,6 +11,8 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
   input  pcie_fn_t        fn_i,
   /// Start no new TLP (before a reset).
   input  logic            quiesce_i,
+  /// The device is in Halt: no Translation or Page Request starts; invalidations are answered.
+  input  logic            halt_i,
   /// Translation Requests are in flight, or a TLP has been offered and not been taken.
   output logic            np_pending_o,
 
@@ -64,7 +66,7 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
 );
 
   logic go;
-  assign go = fn_i.bme && !fn_i.d3hot && !quiesce_i;
+  assign go = fn_i.bme && !fn_i.d3hot && !quiesce_i && !halt_i;
 
   // --- which operation goes next ----------------------------------------------------------------
 

@@ -124,6 +124,7 @@ module siov_atc_bench import siov_pkg::*; (
     .strap_i        (strap_i),
     .fn_i           (fn),
     .quiesce_i      (quiesce_i),
+    .halt_i         (1'b0),
     .np_pending_o   (np_pending_o),
     .lk_valid_i     (lk_valid_i),
     .lk_ready_o     (lk_ready_o),
