@@ -28,6 +28,7 @@ module siov_endpoint import siov_pkg::*; (
   logic                            flr_done;
   logic                            dma_np_pending;
   logic                            atc_np_pending;
+  logic                            tx_partial;
   cpl_err_t                        dma_err;
   cpl_err_t                        atc_err;
   logic                            pri_busy;
@@ -201,6 +202,7 @@ module siov_endpoint import siov_pkg::*; (
     .msg_tx_valid_i  (msg_tx_valid),
     .msg_tx_ready_o  (msg_tx_ready),
     .msg_tx_i        (msg_tx),
+    .tx_partial_o    (tx_partial),
     .busy_o          (pcie_busy)
   );
 
@@ -471,6 +473,7 @@ module siov_endpoint import siov_pkg::*; (
     .flr_done_o   (flr_done),
     .quiesce_o    (quiesce),
     .np_pending_i (dma_np_pending || atc_np_pending),
+    .tx_partial_i (tx_partial),
     .rst_fn_no    (rst_fn_n)
   );
 

@@ -85,6 +85,8 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   input  logic       msg_tx_valid_i,
   output logic       msg_tx_ready_o,
   input  tlp_beat_t  msg_tx_i,
+  /// A TLP has begun and its source has not given all of it: no time for a reset.
+  output logic       tx_partial_o,
 
   output logic       busy_o
 );
@@ -297,6 +299,7 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
     .tx_valid_o  (tx_valid_o),
     .tx_ready_i  (tx_ready_i),
     .tx_o        (tx_o),
+    .partial_o   (tx_partial_o),
     .busy_o      (tx_busy)
   );
 

@@ -41,6 +41,8 @@ module siov_pcie_tx import siov_pkg::*, siov_pcie_pkg::*; (
   input  logic       tx_ready_i,
   output tlp_beat_t  tx_o,
 
+  /// A TLP has begun and its source has not given all of it.
+  output logic       partial_o,
   output logic       busy_o
 );
 
@@ -141,7 +143,8 @@ module siov_pcie_tx import siov_pkg::*, siov_pcie_pkg::*; (
     endcase
   end
 
-  assign busy_o = tx_valid_o || in_tlp_q;
+  assign partial_o = in_tlp_q;
+  assign busy_o    = tx_valid_o || in_tlp_q;
 
   // ------------------------------------------------------------------------------------------
 

@@ -357,6 +357,31 @@ CASE(malformed_tlps_are_dropped) {
   expect_drop(b, tlp, kMalformed);
 }
 
+CASE(any_header_leaves_the_device_working) {
+  PcieBench& b = enumerated();
+  const uint32_t kinds[] = {kMRd32, kMRd64, kMWr32,  kMWr64, kCfgRd0, kCfgWr0,  kCpl,
+                            kCplD,  kDMWr64, kMsg,   kMsgById, kMsgDById, 0x4c, 0x02};
+  for (int i = 0; i < 20'000; ++i) {
+    Tlp tlp = b.raw({0, 0, 0, 0}, percent(80) ? 1 + below(20) : below(300));
+    for (uint32_t& dw : tlp.hdr) dw = static_cast<uint32_t>(siov::bench::random_bits());
+    if (percent(90)) tlp.hdr[0] = kinds[below(std::size(kinds))] << 24;
+    if (percent(90)) tlp.hdr[0] = (tlp.hdr[0] & ~0x3ffu) | (percent(90) ? tlp.data.size() & 1023 : 1);
+    if (!(tlp.kind() & 0x40) && percent(90)) tlp.data.clear();
+    if (percent(70)) tlp.hdr[1] = (tlp.hdr[1] & ~0xffu) | (tlp.data.size() > 1 ? 0xff : 0x0f);
+    if (percent(90)) {
+      const uint64_t address = (percent(50) ? b.bar0 : b.bar2) + (below(0x40000) & ~3u);
+      tlp.hdr[2] = tlp.kind() & 0x20 && (tlp.kind() & 0x1f) <= 0x1b ? address >> 32 : tlp.hdr[2];
+      tlp.hdr[3] = static_cast<uint32_t>(address);
+    }
+    if ((tlp.kind() & 0x1f) == 4) tlp.hdr[2] = b.id << 16 | 0x800;  // spare config space
+    if (percent(5)) tlp.prefix = static_cast<uint32_t>(siov::bench::random_bits()) | 1;
+    b.host.push(tlp);
+    if (percent(10)) b.run(below(40));
+  }
+  b.drain();
+  CHECK(b.config_read(0) == 0x0b258086);
+}
+
 CASE(completions_pass_a_stalled_portal) {
   PcieBench& b = enumerated();
   b.portal_ready = 0;
@@ -467,6 +492,20 @@ CASE(function_level_reset_does_not_wait_forever) {
   b.top.np_pending_i = 1;
   b.host.push(b.config(true, 0x48, 0x2, 0x8000));
   b.run(400);
+  CHECK(!b.top.flr_o);
+}
+
+CASE(function_level_reset_cuts_no_tlp_short) {
+  PcieBench& b = enumerated();
+  b.top.np_pending_i = 1;
+  b.host.push(b.config(true, 0x48, 0x2, 0x8000));
+  b.run(60);
+  const std::vector<Beat> beats = to_beats(b.memory(true, 1ull << 40, 32));
+  b.posted.beats.push_back(beats[0]);
+  b.run(400);
+  CHECK(b.top.flr_o && b.top.rst_fn_no);
+  b.posted.beats.push_back(beats[1]);
+  b.run(10);
   CHECK(!b.top.flr_o);
 }
 

@@ -74,7 +74,7 @@ module siov_pcie_bench import siov_pkg::*; (
   output logic        busy_o
 );
 
-  logic       flr_done;
+  logic       flr_done, tx_partial;
   reg_req_t   req;
   portal_wr_t portal;
   pcie_fn_t   fn;
@@ -125,6 +125,7 @@ module siov_pcie_bench import siov_pkg::*; (
     .msg_tx_valid_i   (msg_tx_valid_i),
     .msg_tx_ready_o   (msg_tx_ready_o),
     .msg_tx_i         (msg_tx_i),
+    .tx_partial_o     (tx_partial),
     .busy_o           (busy_o)
   );
 
@@ -137,6 +138,7 @@ module siov_pcie_bench import siov_pkg::*; (
     .flr_done_o   (flr_done),
     .quiesce_o    (quiesce_o),
     .np_pending_i (np_pending_i),
+    .tx_partial_i (tx_partial),
     .rst_fn_no    (rst_fn_no)
   );
 

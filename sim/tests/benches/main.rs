@@ -80,6 +80,7 @@ bench! { pcie PCIE:
     posted_tlps_that_nobody_wants_are_dropped
     portals_beyond_the_straps_are_ignored
     malformed_tlps_are_dropped
+    any_header_leaves_the_device_working
     completions_pass_a_stalled_portal
     transmission_fills_every_clock
     sources_are_merged_whole_and_in_order
@@ -87,6 +88,7 @@ bench! { pcie PCIE:
     class_without_credits_blocks_no_other
     function_level_reset_waits_for_reads_and_answers_first
     function_level_reset_does_not_wait_forever
+    function_level_reset_cuts_no_tlp_short
     function_level_reset_forgets_posted_writes
     each_error_is_recorded_logged_and_reported
     advisory_errors_are_masked_after_reset
