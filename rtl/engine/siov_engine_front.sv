@@ -153,7 +153,9 @@ module siov_engine_front import siov_pkg::*; import siov_dsa_pkg::*; (
   assign result_o = '{
     id:     job_id_i,
     status: work_i.discard ? StatusSuccess : status_q,
-    info:   status_q == StatusFlags ? 32'(bad_flags_q) : '0
+    info:   status_q == StatusFlags ? 32'(bad_flags_q) : '0,
+    write:  1'b0,
+    page:   '0
   };
 
   // The PASID and the reserved bytes concern the check only.
