@@ -9,6 +9,7 @@
 #include <deque>
 #include <map>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "Vsiov_atc_bench.h"
@@ -75,11 +76,16 @@ class AddressSpace {
     return log2;
   }
 
-  void unmap(Page base) { now_.erase(base); }
-
-  /// Replaces what is at `base`; the old one lingers until `itag` is completed.
+  /// Replaces what is there; it lingers until `itag` is completed.
   void change(const Leaf& leaf, uint32_t itag) {
-    if (const Leaf* old = find(leaf.base)) lingering_.push_back({*old, leaf, itag});
+    if (const Leaf* old = std::as_const(*this).find(leaf.base)) {
+      lingering_.push_back({*old, leaf, itag});
+    }
+    auto inside = now_.upper_bound(leaf.base);
+    while (inside != now_.end() && leaf.covers(inside->first)) {
+      lingering_.push_back({inside->second, inside->second, itag});
+      inside = now_.erase(inside);
+    }
     now_[leaf.base] = leaf;
   }
 
@@ -101,13 +107,12 @@ class AddressSpace {
     return false;
   }
 
-  std::map<Page, Leaf> now_;
-
  private:
   struct Lingering {
     Leaf old, range;
     uint32_t itag;
   };
+  std::map<Page, Leaf> now_;
   std::vector<Lingering> lingering_;
 };
 

@@ -128,13 +128,16 @@ class Traffic : public AtcBench {
     }
   }
 
-  /// A page that is asked for often enough to be found again.
+  /// A page that is mostly asked for often enough to be found again.
   static Page random_page() {
-    const int slot = below(kSlots);
+    const int slot = percent(85) ? 2 + 3 * below(3) : below(kSlots);
     const Page size = Page{1} << slot_log2(slot);
-    const Page inside = percent(70) ? below(std::min<Page>(size, 3)) : below(size);
+    const Page inside = percent(90) ? below(std::min<Page>(size, 3)) : below(size);
     return slot_base(slot) + inside;
   }
+
+  /// Mostly short, seldom long.
+  static uint32_t random_time() { return below(percent(10) ? 500 : 40); }
 
   void change_something() {
     const uint32_t itag = below(32);
@@ -146,7 +149,7 @@ class Traffic : public AtcBench {
     int log2 = slot_log2(slot);
     page = page >> log2 << log2;
     if (log2 > 0 && percent(40)) {  // one page within a larger one
-      page += 1 + below(std::min<Page>((Page{1} << log2) - 1, 3));
+      page += 1 + below(std::min<Page>((Page{1} << log2) - 1, 2));
       log2 = 0;
     }
     // More may be invalidated than was changed.
@@ -154,12 +157,12 @@ class Traffic : public AtcBench {
     Invalidation& inv = invalidations_[itag];
     inv = {true, 0, {}, write_tcs_};
     ++invalidated_;
-    // Without a PASID, it ends all translations with one as well.
     if (percent(90)) it->second.change(random_leaf(page, log2), itag);
     const bool global = pasid != kNone && percent(10);
-    messages_out_.push_back(
-        {cycle + below(30), invalidate(itag, global ? 0x77 : percent(95) ? pasid : kNone, page,
-                                       percent(3) ? 52 : range, global), 0, 0});
+    Tlp request = invalidate(itag, global ? 0x77 : pasid, page, percent(3) ? 52 : range, global);
+    // Without a PASID it ends all translations with one, whatever its range.
+    if (pasid != kNone && percent(5)) request = invalidate(itag, kNone, random_page(), 0);
+    messages_out_.push_back({cycle + below(30), request, 0, 0});
   }
 
   // ---- the translation agent
@@ -205,14 +208,14 @@ class Traffic : public AtcBench {
       expected_poisoned_ += poison;
     }
     if (error < 3) broken_.insert(key);
-    uint64_t at = cycle + below(40);
+    uint64_t at = cycle + random_time();
     if (percent(drops)) {
       broken_.insert(key);
       ++expected_cto_;
       expected_ur_ -= error == 0;
       expected_ca_ -= error == 1;
       expected_poisoned_ -= poison;
-      if (percent(50)) {
+      if (percent(90)) {
         at += 4096 + 256 + 100 + below(20'000);
         ++expected_unexpected_;
         completions_out_.push_back({at, tlp, r.tag, 1});
@@ -253,7 +256,7 @@ class Traffic : public AtcBench {
         }
       }
       CHECK(wanted, "nobody waits for page %llx", (unsigned long long)r.page);
-      translating_.push_back({cycle + 1 + below(40), r});
+      translating_.push_back({cycle + 1 + random_time(), r});
     }
     for (; !page_requests.empty(); page_requests.pop_front()) {
       const PageRequest& p = page_requests.front();
@@ -380,7 +383,7 @@ class Traffic : public AtcBench {
         op.to = a.page;
         op.untranslated = a.untranslated;
         op.epoch = a.epoch;
-        op.until = cycle + 1 + below(percent(5) ? 1500 : 60);
+        op.until = cycle + 1 + (percent(1) ? below(1500) : below(40));
         if (o != 0 && !a.untranslated) write_tcs_.insert(job.tc);
       } else if (a.kind == kWait) {
         ++waits_;

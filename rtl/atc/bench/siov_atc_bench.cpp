@@ -822,7 +822,7 @@ CASE(random_traffic_is_never_given_a_stale_page) {
 CASE(random_traffic_with_every_kind_of_error) {
   Traffic t;
   t.errors = 5;
-  t.drops = 2;
+  t.drops = 1;
   t.lies = 10;
   t.run_for(400'000);
   t.finish();
