@@ -244,7 +244,7 @@ module siov_atc_invalidate import siov_pkg::*, siov_atc_pkg::*; (
     end
   end
 
-  siov_dma_gate u_gate (
+  siov_tlp_gate u_gate (
     .clk_i     (clk_i),
     .rst_ni    (rst_ni),
     .go_i      (go_i),

@@ -5,7 +5,7 @@
 /// Page requests (PCIe 10.4): accesses without translation that may block wait in a queue, ask for
 /// their page in a group of one, and on success ask for its translation again. Of one ADI few are
 /// outstanding, so that one whose requests are never answered blocks only itself.
-module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*, siov_dma_pkg::pasid_prefix; (
+module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*; (
   input  logic      clk_i,
   input  logic      rst_ni,
   input  pcie_fn_t  fn_i,
@@ -235,7 +235,7 @@ module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*, siov_dma_pkg::pasid_pre
     end
   end
 
-  siov_dma_gate u_gate (
+  siov_tlp_gate u_gate (
     .clk_i     (clk_i),
     .rst_ni    (rst_ni),
     .go_i      (go_i && on),

@@ -5,9 +5,7 @@
 /// Translation Requests. Lookups that missed wait in a queue; the one at its head looks once more,
 /// as what it needs may have come meanwhile, and then asks for its page. Of one ADI at most half
 /// the requests are in flight, and no page is asked for twice at once.
-module siov_atc_request
-  import siov_pkg::*, siov_atc_pkg::*, siov_dma_pkg::pasid_prefix;
-(
+module siov_atc_request import siov_pkg::*, siov_atc_pkg::*; (
   input  logic      clk_i,
   input  logic      rst_ni,
   input  pcie_fn_t  fn_i,
@@ -164,7 +162,7 @@ module siov_atc_request
     end
   end
 
-  siov_dma_gate u_gate (
+  siov_tlp_gate u_gate (
     .clk_i     (clk_i),
     .rst_ni    (rst_ni),
     .go_i      (go_i),

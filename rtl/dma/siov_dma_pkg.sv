@@ -145,9 +145,4 @@ package siov_dma_pkg;
     mem_hdr[3] = long_addr ? {addr[31:2], 2'b00} : '0;
   endfunction
 
-  /// PASID TLP prefix (PCIe 2.2.10.2)
-  function automatic logic [31:0] pasid_prefix(tenant_t tenant);
-    return {8'h91, tenant.priv, 3'b000, tenant.pasid};
-  endfunction
-
 endpackage

@@ -39,7 +39,7 @@ module siov_dma_read import siov_pkg::*, siov_dma_pkg::*; (
     if (valid_i && ready_o) read_q <= read_i;
   end
 
-  siov_dma_gate u_gate (
+  siov_tlp_gate u_gate (
     .clk_i     (clk_i),
     .rst_ni    (rst_ni),
     .go_i      (go_i),

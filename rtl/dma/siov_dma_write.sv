@@ -232,7 +232,7 @@ module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (
     end
   end
 
-  siov_dma_gate u_gate (
+  siov_tlp_gate u_gate (
     .clk_i     (clk_i),
     .rst_ni    (rst_ni),
     .go_i      (go_i),

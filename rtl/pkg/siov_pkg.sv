@@ -86,6 +86,11 @@ package siov_pkg;
     logic [19:0]     pasid;
   } tenant_t;
 
+  /// PASID TLP prefix (PCIe 2.2.10.2)
+  function automatic logic [31:0] pasid_prefix(tenant_t tenant);
+    return {8'h91, tenant.priv, 3'b000, tenant.pasid};
+  endfunction
+
   // ------------------------------------------------------------------------------------------
   // PCIe function state that other rooms need (made by pcie/siov_pcie_cfg)
 
