@@ -13,6 +13,7 @@ use super::{Scenario, Split};
 use crate::endpoint::Endpoint;
 use crate::guest::GuestError;
 use crate::host::{Driver, DriverError, WqConfig};
+use crate::iommu::FaultRecord;
 use crate::mem::{Memory, MemoryError};
 use crate::pcie::{Host, Knobs, TlpListener};
 use crate::report::{DmaFault, Report, SteadyState, Totals};
@@ -127,6 +128,11 @@ impl Scenario {
         let mut failures: Vec<String> = both()
             .flat_map(|(tenant, work)| tenant.failures(work))
             .collect();
+        let (interrupt_faults, dma_faults): (Vec<_>, Vec<_>) = driver
+            .take_faults()
+            .into_iter()
+            .partition(|fault| fault.reason.of_interrupt());
+        failures.extend(interrupt_faults.iter().map(FaultRecord::to_string));
         failures.extend(host_failures(host, driver));
         let steady = SteadyState::of(
             both()
@@ -138,7 +144,8 @@ impl Scenario {
             pokes: both()
                 .flat_map(|(tenant, work)| tenant.poke_reports(work))
                 .collect(),
-            dma_faults: host.iommu(|iommu| iommu.faults().iter().map(DmaFault::from).collect()),
+            dma_faults: dma_faults.iter().map(DmaFault::from).collect(),
+            iommu: host.iommu_counts(),
             totals: Totals {
                 cycles: host.now().0,
                 cycles_per_descriptor: steady.cycles_per_descriptor,
@@ -167,5 +174,8 @@ fn host_failures(host: &Host, driver: &Driver) -> Vec<String> {
         )
     });
     let halt = driver.halted().then(|| "the device has halted".to_owned());
-    errors.chain(interrupts).chain(halt).collect()
+    let lost = driver
+        .faults_lost()
+        .then(|| "the IOMMU has blocked more requests than it could record".to_owned());
+    errors.chain(interrupts).chain(halt).chain(lost).collect()
 }
