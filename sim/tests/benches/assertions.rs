@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use crate::blocks::PCIE;
+use crate::blocks::{DMA, PCIE};
 use crate::verilate::{Replacement, Top};
 use crate::{ROOT, run};
 
@@ -110,6 +110,88 @@ static TABLE: &[Row] = &[
         "pcie/siov_pcie_completer.sv",
         "state_q == StAccess && access;",
         "(state_q == StAccess || (MUTANT && flr_o)) && access;",
+    ),
+    violation("siov_dma_split.JobIsNotEmpty_A", &DMA, "job_of_no_bytes"),
+    violation("siov_dma_split.JobsFitQueue_A", &DMA, "more_jobs_than_ids"),
+    violation("siov_dma_jobs.JobIdIsFree_A", &DMA, "job_id_in_use"),
+    violation(
+        "siov_dma_jobs.DoneHasRoom_A",
+        &DMA,
+        "ids_used_again_before_done_was_taken",
+    ),
+    violation(
+        "siov_dma_write.RecordIsAligned_A",
+        &DMA,
+        "record_not_on_32_bytes",
+    ),
+    violation(
+        "siov_dma_cpl.CompletionIsWhole_A",
+        &DMA,
+        "completion_shorter_than_its_length",
+    ),
+    mutant(
+        "siov_dma.ReadyHasRoom_A",
+        &DMA,
+        "fills_wait_while_the_host_takes_nothing",
+        "dma/siov_dma_slots.sv",
+        "if (take_i)",
+        "if (take_i && !MUTANT)",
+    ),
+    mutant(
+        "siov_dma_slots.NoReadWithoutFreeTag_A",
+        &DMA,
+        "jobs_of_any_size_and_alignment_move_their_bytes",
+        "dma/siov_dma.sv",
+        "chunk_ready = slot_valid &&",
+        "chunk_ready = (slot_valid || MUTANT) &&",
+    ),
+    mutant(
+        "siov_dma_slots.SlotFreedOnce_A",
+        &DMA,
+        "jobs_of_any_size_and_alignment_move_their_bytes",
+        "dma/siov_dma_cut.sv",
+        "free_o      = taken && ends;",
+        "free_o      = taken && (ends || MUTANT);",
+    ),
+    mutant(
+        "siov_dma_split.ReadWithin4KiB_A",
+        &DMA,
+        "jobs_of_any_size_and_alignment_move_their_bytes",
+        "dma/siov_dma_split.sv",
+        "if (copy && to_src < 13'(len))",
+        "if (copy && to_src < 13'(len) && !MUTANT)",
+    ),
+    mutant(
+        "siov_dma_jobs.EndedJobIsOpen_A",
+        &DMA,
+        "jobs_of_any_size_and_alignment_move_their_bytes",
+        "dma/siov_dma_jobs.sv",
+        "if (begun_i) count_q",
+        "if (begun_i && !MUTANT) count_q",
+    ),
+    mutant(
+        "siov_dma_write.MessageHasNoPasid_A",
+        &DMA,
+        "jobs_of_any_size_and_alignment_move_their_bytes",
+        "dma/siov_dma_write.sv",
+        "prefix_valid = 1'b0;",
+        "prefix_valid = MUTANT;",
+    ),
+    mutant(
+        "siov_dma_write.WriteWithin4KiB_A",
+        &DMA,
+        "jobs_of_any_size_and_alignment_move_their_bytes",
+        "dma/siov_dma_write.sv",
+        "addr         = piece_i.addr;",
+        "addr         = piece_i.addr | (MUTANT ? 62'h3ff : '0);",
+    ),
+    mutant(
+        "siov_dma_gate.StartsOnlyWhenAllowed_A",
+        &DMA,
+        "no_tlp_starts_while_requests_are_held",
+        "dma/siov_dma_gate.sv",
+        "go_i || started_q;",
+        "go_i || started_q || MUTANT;",
     ),
 ];
 

@@ -13,3 +13,11 @@ pub static PCIE: Top = Top {
     rooms: &["rtl/lib", "rtl/pcie", "rtl/mgmt"],
     shim: "rtl/pcie/bench/siov_pcie_bench.cpp",
 };
+
+/// Jobs to reads and writes.
+pub static DMA: Top = Top {
+    name: "siov_dma_bench",
+    file: "rtl/dma/bench/siov_dma_bench.sv",
+    rooms: &["rtl/lib", "rtl/dma"],
+    shim: "rtl/dma/bench/siov_dma_bench.cpp",
+};

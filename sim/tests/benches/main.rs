@@ -18,7 +18,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::LazyLock;
 
-use blocks::PCIE;
+use blocks::{DMA, PCIE};
 use verilate::{Builder, Top};
 
 const ROOT: &str = env!("SIOV_ROOT");
@@ -88,4 +88,17 @@ bench! { pcie PCIE:
     function_level_reset_waits_for_reads_and_answers_first
     function_level_reset_does_not_wait_forever
     function_level_reset_forgets_portal_writes
+}
+
+bench! { dma DMA:
+    jobs_of_any_size_and_alignment_move_their_bytes
+    long_jobs_move_their_bytes
+    failed_reads_end_their_job_and_say_how_far_it_came
+    unexpected_completions_change_nothing
+    no_tlp_starts_while_requests_are_held
+    fills_wait_while_the_host_takes_nothing
+    read_leaves_three_clocks_after_its_job_came
+    moves_of_4_kib_keep_the_link_busy
+    misaligned_moves_of_4_kib_stay_within_90_clocks
+    moves_of_64_bytes_keep_all_tags_busy
 }
