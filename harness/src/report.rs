@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::dsa::Status;
 use crate::endpoint::Cycle;
-use crate::guest::{Outcome, Via};
+use crate::guest::Via;
 use crate::iommu::{Access, FaultRecord};
 use crate::vdcm::Traps;
 
@@ -160,21 +160,6 @@ impl SteadyState {
         Self {
             cycles_per_descriptor: cycles / after_first.len() as f64,
             link_efficiency: bytes as f64 / BEAT / cycles,
-        }
-    }
-}
-
-impl PokeReport {
-    /// Where and how a broken descriptor ended.
-    pub fn new(vm: &str, vdev: &str, workload: &str, poke: String, outcome: &Outcome) -> Self {
-        Self {
-            vm: vm.to_owned(),
-            vdev: vdev.to_owned(),
-            workload: workload.to_owned(),
-            poke,
-            status: status_name(outcome.status),
-            code: outcome.status.code(),
-            via: outcome.via,
         }
     }
 }

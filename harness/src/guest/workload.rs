@@ -70,11 +70,6 @@ impl<F: PciFunction> Driver<F> {
         try_join_all((0..slots).map(|slot| run.slot(slot))).await?;
         Ok(run.outcomes.into_inner())
     }
-
-    /// Whether a software error waits that no descriptor was meant to cause.
-    pub async fn stray_error(&self) -> Result<Option<Status>, GuestError> {
-        self.take_software_error().await
-    }
 }
 
 /// So many descriptors in a row have different data.

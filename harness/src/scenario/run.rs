@@ -7,8 +7,10 @@
 use std::time::Instant;
 
 use futures_util::future::try_join_all;
+use tokio::sync::Barrier;
 
-use super::tenant::{Tenant, Work};
+use super::finished::Finished;
+use super::tenant::Tenant;
 use super::{Scenario, Split};
 use crate::endpoint::Endpoint;
 use crate::guest::GuestError;
@@ -100,12 +102,12 @@ impl Scenario {
         let wqs = self.wq_configs();
         driver.configure(&wqs).await?;
         let tenants = Tenant::create_all(self, &driver, &wqs)?;
-
-        try_join_all(tenants.iter().map(Tenant::set_up)).await?;
-        let work = try_join_all(tenants.iter().map(|tenant| tenant.work(progress))).await?;
-        try_join_all(tenants.iter().map(Tenant::tear_down)).await?;
-
-        Ok(self.report(host, &driver, &tenants, &work))
+        let barrier = Barrier::new(tenants.len());
+        let lives = tenants
+            .into_iter()
+            .map(|tenant| tenant.live(&barrier, progress));
+        let finished = try_join_all(lives).await?;
+        Ok(self.report(host, &driver, &finished))
     }
 
     /// One queue for each virtual device, in the order of the scenario.
@@ -122,22 +124,14 @@ impl Scenario {
             .collect()
     }
 
-    fn report(&self, host: &Host, driver: &Driver, tenants: &[Tenant], work: &[Work]) -> Report {
-        let both = || tenants.iter().zip(work);
-        let mut failures: Vec<String> = both()
-            .flat_map(|(tenant, work)| tenant.failures(work))
-            .collect();
+    fn report(&self, host: &Host, driver: &Driver, finished: &[Finished]) -> Report {
+        let completions = finished.iter().flat_map(Finished::completions).collect();
+        let steady = SteadyState::of(completions);
+        let mut failures: Vec<String> = finished.iter().flat_map(Finished::failures).collect();
         failures.extend(host_failures(host, driver));
-        let steady = SteadyState::of(
-            both()
-                .flat_map(|(tenant, work)| tenant.completions(work))
-                .collect(),
-        );
         Report {
-            vdevs: both().map(|(tenant, work)| tenant.report(work)).collect(),
-            pokes: both()
-                .flat_map(|(tenant, work)| tenant.poke_reports(work))
-                .collect(),
+            vdevs: finished.iter().map(Finished::report).collect(),
+            pokes: finished.iter().flat_map(Finished::poke_reports).collect(),
             dma_faults: host.iommu(|iommu| iommu.faults().iter().map(DmaFault::from).collect()),
             totals: Totals {
                 cycles: host.now().0,
