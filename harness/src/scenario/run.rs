@@ -129,10 +129,19 @@ impl Scenario {
         let steady = SteadyState::of(completions);
         let mut failures: Vec<String> = finished.iter().flat_map(Finished::failures).collect();
         failures.extend(host_failures(host, driver));
+        let pokes: Vec<_> = finished.iter().flat_map(Finished::poke_reports).collect();
+        let dma_faults: Vec<_> =
+            host.iommu(|iommu| iommu.faults().iter().map(DmaFault::from).collect());
+        if pokes.is_empty() && !dma_faults.is_empty() {
+            let count = dma_faults.len();
+            failures.push(format!(
+                "the IOMMU has blocked {count} requests of good descriptors"
+            ));
+        }
         Report {
             vdevs: finished.iter().map(Finished::report).collect(),
-            pokes: finished.iter().flat_map(Finished::poke_reports).collect(),
-            dma_faults: host.iommu(|iommu| iommu.faults().iter().map(DmaFault::from).collect()),
+            pokes,
+            dma_faults,
             totals: Totals {
                 cycles: host.now().0,
                 cycles_per_descriptor: steady.cycles_per_descriptor,
@@ -160,6 +169,13 @@ fn host_failures(host: &Host, driver: &Driver) -> Vec<String> {
             msi.data, msi.address
         )
     });
-    let halt = driver.halted().then(|| "the device has halted".to_owned());
-    errors.chain(interrupts).chain(halt).collect()
+    let unexpected = host.stats().unexpected_completions;
+    let others = [
+        (unexpected > 0).then(|| format!("the device sent {unexpected} unexpected completions")),
+        driver.halted().then(|| "the device has halted".to_owned()),
+    ];
+    errors
+        .chain(interrupts)
+        .chain(others.into_iter().flatten())
+        .collect()
 }
