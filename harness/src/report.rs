@@ -188,14 +188,22 @@ pub fn status_name(status: Status) -> String {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.vdev_table())?;
+        writeln!(f, "{}", self.vdev_table().trim_fmt())?;
         if !self.pokes.is_empty() {
-            writeln!(f, "\nDescriptors broken on purpose\n{}", self.poke_table())?;
+            writeln!(
+                f,
+                "\nDescriptors broken on purpose\n{}",
+                self.poke_table().trim_fmt()
+            )?;
         }
         if !self.dma_faults.is_empty() {
-            writeln!(f, "\nDMA blocked by the IOMMU\n{}", self.fault_table())?;
+            writeln!(
+                f,
+                "\nDMA blocked by the IOMMU\n{}",
+                self.fault_table().trim_fmt()
+            )?;
         }
-        writeln!(f, "\n{}", self.totals_table())?;
+        writeln!(f, "\n{}", self.totals_table().trim_fmt())?;
         for failure in &self.failures {
             writeln!(f, "FAILED: {failure}")?;
         }
