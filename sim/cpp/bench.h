@@ -125,7 +125,7 @@ class Clocked {
     Console::Bind bind(console_);
     f();
     if (console_.failed()) {
-      std::fprintf(stderr, "cycle %llu: %s\n", static_cast<unsigned long long>(cycle),
+      std::fprintf(stderr, "cycle %llu: %s", static_cast<unsigned long long>(cycle),
                    console_.text().c_str());
       std::exit(kAssertionFailed);
     }

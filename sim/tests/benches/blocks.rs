@@ -21,3 +21,11 @@ pub static DMA: Top = Top {
     rooms: &["rtl/lib", "rtl/dma"],
     shim: "rtl/dma/bench/siov_dma_bench.cpp",
 };
+
+/// Portals, queues, turns and descriptors: everything before data moves.
+pub static FRONT: Top = Top {
+    name: "siov_front_bench",
+    file: "rtl/engine/bench/siov_front_bench.sv",
+    rooms: &["rtl/lib", "rtl/adi", "rtl/sched", "rtl/engine"],
+    shim: "rtl/engine/bench/siov_front_bench.cpp",
+};

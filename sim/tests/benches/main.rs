@@ -18,7 +18,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::LazyLock;
 
-use blocks::{DMA, PCIE};
+use blocks::{DMA, FRONT, PCIE};
 use verilate::{Builder, Top};
 
 const ROOT: &str = env!("SIOV_ROOT");
@@ -101,4 +101,15 @@ bench! { dma DMA:
     moves_of_4_kib_keep_the_link_busy
     misaligned_moves_of_4_kib_stay_within_90_clocks
     moves_of_64_bytes_keep_all_tags_busy
+}
+
+bench! { front FRONT:
+    portal_write_during_init_is_dropped
+    lone_descriptor_gives_its_wq_one_turn
+    job_leaves_seven_clocks_after_its_portal_write
+    moves_take_less_than_five_clocks
+    turns_follow_priority
+    overflow_of_a_full_wq_is_reported
+    every_descriptor_ends_as_dsa_says
+    failed_reads_end_their_descriptors
 }
