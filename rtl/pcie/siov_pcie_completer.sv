@@ -128,8 +128,9 @@ module siov_pcie_completer import siov_pkg::*, siov_pcie_pkg::*; (
   assign last_of_cpl = last_dw || addr_q[6:2] == '1;
 
   assign reg_valid_o = state_q == StAccess && access;
+  // During a read, the line is already that of a later write, or changes to it.
   assign reg_o       = '{write: op == OpRegWr, fw: 1'b0, addr: addr_q, be: be,
-                         wdata: line_i[fill_q[3:0]]};
+                         wdata: op == OpRegWr ? line_i[fill_q[3:0]] : '0};
 
   assign cfg_valid_o   = state_q == StIdle && target_valid_i && (op == OpCfgRd || op == OpCfgWr);
   assign cfg_o.write   = op == OpCfgWr;

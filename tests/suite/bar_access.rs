@@ -355,3 +355,23 @@ fn dummy_portal_reads_0() {
         assert_eq!(function.read32(DUMMY_PORTAL).await, 0);
     });
 }
+
+#[test]
+fn write_that_arrives_during_a_read_does_not_disturb_it() {
+    let bench = Bench::new();
+    bench.run(async {
+        let function = with_scratch(&bench).await;
+        for delay in 0..20 {
+            function.write64(SCRATCH, SCRATCH_VALUE);
+
+            let read = function.read64(SCRATCH);
+            let write = async {
+                bench.host.sleep(delay).await;
+                function.write32(regs::SIOV_MSIX_OFFSET, 0xffff_ff00);
+            };
+            let (value, ()) = tokio::join!(read, write);
+
+            assert_eq!(value, SCRATCH_VALUE);
+        }
+    });
+}
