@@ -138,7 +138,8 @@ impl Adi {
     /// Takes the ADI from its owner: nothing of it works afterwards. The PASID is not used again.
     pub async fn revoke(&self) -> Result<(), DriverError> {
         self.run(Command::ResetWq(self.wq.index)).await?;
-        self.driver.free_ims(&self.interrupt);
+        self.release_interrupt_handle().await?;
+        self.driver.free_ims(&self.interrupt).await?;
         self.driver.detach(self.pasid, self.domain)
     }
 

@@ -94,12 +94,16 @@ impl Driver {
             vector: self.host.on_msi(msi),
         };
         self.set_ims_mask(&entry, true);
+        self.set_ims_message(index, msi);
+        Ok(entry)
+    }
+
+    fn set_ims_message(&self, index: u16, msi: Msi) {
         let offset = self.ims_offset(index);
         self.registers
             .write64(offset + regs::SIOV_IMS_ADDR_LO_OFFSET, msi.address);
         self.registers
             .write32(offset + regs::SIOV_IMS_DATA_OFFSET, msi.data);
-        Ok(entry)
     }
 
     /// Masks or unmasks an entry; unmasking sends what is pending.
@@ -120,11 +124,26 @@ impl Driver {
     }
 
     /// Takes the entry from its PASID and gives it back.
-    pub(super) fn free_ims(&self, entry: &ImsEntry) {
+    pub(super) async fn free_ims(&self, entry: &ImsEntry) -> Result<(), DriverError> {
+        self.set_ims_mask(entry, true);
+        if self.ims_pending(entry).await? {
+            self.discard_pending(entry).await;
+        }
         let offset = self.ims_offset(entry.index) + regs::SIOV_IMS_CTRL_OFFSET;
         self.registers
             .write32(offset, regs::SIOV_IMS_CTRL_MASK_MASK);
         self.interrupts.borrow_mut().free.push(entry.index);
+        Ok(())
+    }
+
+    /// Lets a pending message go where nobody listens. Pending ends only by sending, and must not
+    /// reach the entry's next owner.
+    async fn discard_pending(&self, entry: &ImsEntry) {
+        let msi = self.interrupts.borrow_mut().message();
+        let nobody = self.host.on_msi(msi);
+        self.set_ims_message(entry.index, msi);
+        self.set_ims_mask(entry, false);
+        nobody.wait(0).await;
     }
 
     fn ims_offset(&self, index: u16) -> u32 {
