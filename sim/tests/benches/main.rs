@@ -18,7 +18,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::LazyLock;
 
-use blocks::{DMA, FRONT, PCIE};
+use blocks::{DMA, FRONT, IRQ, MGMT, PCIE};
 use verilate::{Builder, Top};
 
 const ROOT: &str = env!("SIOV_ROOT");
@@ -112,4 +112,28 @@ bench! { front FRONT:
     overflow_of_a_full_wq_is_reported
     every_descriptor_ends_as_dsa_says
     failed_reads_end_their_descriptors
+}
+
+bench! { irq IRQ:
+    interrupt_becomes_the_message_of_its_entry
+    ims_address_outside_the_interrupt_range_is_refused
+    masked_ims_interrupt_is_sent_once_when_unmasked
+    masked_msix_interrupt_is_sent_once_when_unmasked
+    function_state_holds_msix_interrupts
+    ignored_interrupt_ends_without_a_message
+    event_goes_to_msix_entry_0_even_if_ignored
+    handle_is_right_if_granted_and_pasids_agree
+    handle_beyond_the_straps_is_wrong
+    interrupts_wait_for_messages_to_leave_and_registers_do_not
+    clear_keeps_the_msix_table_and_nothing_else
+}
+
+bench! { mgmt MGMT:
+    registers_answer_in_the_clocks_they_promise
+    host_is_served_while_the_core_reads_without_end
+    host_is_served_between_clears
+    byte_enables_keep_the_other_bytes
+    host_writes_nothing_that_belongs_to_firmware
+    wqs_beyond_the_straps_are_not_there
+    first_software_error_is_kept
 }
