@@ -10,7 +10,7 @@ use std::io;
 use std::rc::Rc;
 
 use siov::dsa::{CompletionRecord, Descriptor, PortalPage, SoftwareError, Status};
-use siov::endpoint::{Cycle, Endpoint};
+use siov::endpoint::Endpoint;
 use siov::host::{AddressSpace, Adi, Driver, WqConfig};
 use siov::mem::{Gpa, Hpa, Memory, PAGE_SIZE};
 use siov::pcie::tlp::{MemRequest, Tlp, TlpRef};
@@ -25,8 +25,6 @@ use tokio::sync::mpsc::UnboundedReceiver;
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub direction: Direction,
-    /// As [`TlpEvent::cycle`].
-    pub cycle: Cycle,
     pub tlp: Tlp,
 }
 
@@ -40,7 +38,6 @@ impl TlpListener for TlpLog {
         if let Ok(tlp) = TlpRef::decode(event.words) {
             self.0.borrow_mut().push(Seen {
                 direction: event.direction,
-                cycle: event.cycle,
                 tlp: tlp.into_owned(),
             });
         }
@@ -272,7 +269,8 @@ pub struct Tenant {
 }
 
 impl Tenant {
-    async fn new(driver: &Rc<Driver>, wq: WqConfig) -> Self {
+    /// The owner of a configured queue, which is enabled.
+    pub async fn new(driver: &Rc<Driver>, wq: WqConfig) -> Self {
         let memory = driver.host().memory();
         let mut space = driver.new_address_space().unwrap();
         let mut pages: Vec<_> = (0..BYTES / PAGE_SIZE)

@@ -15,6 +15,7 @@
 mod bar_access;
 mod bench;
 mod commands;
+mod determinism;
 mod enumeration;
 mod errors;
 mod interrupts;
@@ -23,4 +24,8 @@ mod operations;
 mod portals;
 mod registers;
 mod reset;
+mod scheduling;
+mod snapshots;
 mod testplan;
+mod timing;
+mod waves;
