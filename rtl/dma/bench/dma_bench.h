@@ -205,7 +205,9 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
       const uint64_t steps = below((end - at) / around.boundary + 2);
       uint64_t stop = steps == 0 ? end : (at / around.boundary + steps) * around.boundary;
       stop = std::min({stop, end, at / around.boundary * around.boundary + most});
-      Completion c = {0, static_cast<uint32_t>(end - at), static_cast<uint32_t>(at & 127), false, {}};
+      Completion c = {};
+      c.byte_count = static_cast<uint32_t>(end - at);
+      c.lower_address = at & 127;
       const bool this_one = fails && (stop == end || percent(40));
       if (this_one) {
         fails = false;
@@ -353,7 +355,8 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
       records_.push_back(record);
     }
     if (percent(around.messages)) {
-      messages_.push_back({0xfee00000 | (below(1 << 20) & ~3u), static_cast<uint32_t>(random_bits())});
+      const uint32_t data = static_cast<uint32_t>(random_bits());
+      messages_.push_back({0xfee00000 | (below(1 << 20) & ~3u), data});
     }
     jobs.erase(found);
   }

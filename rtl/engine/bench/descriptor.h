@@ -20,13 +20,13 @@ struct Wq {
   uint32_t tenant(uint32_t adi) const { return adi << 22 | priv << 21 | pasid_valid << 20 | pasid; }
 };
 
-// DSA 5.1: operations and flags.
+// Operations and flags (DSA 8.1).
 constexpr uint32_t kNop = 0, kMove = 3, kFill = 4;
 constexpr uint32_t kBlockOnFault = 1 << 1, kRecordValid = 1 << 2, kRequestRecord = 1 << 3,
                    kRequestInterrupt = 1 << 4, kCacheControl = 1 << 8, kAddr1Tc = 1 << 9,
                    kAddr2Tc = 1 << 10, kRecordTc = 1 << 12, kStrict = 1 << 13, kFill16 = 1 << 18;
 
-// DSA 5.4: status codes.
+// Status codes (DSA 5.4).
 constexpr uint32_t kSuccess = 0x01, kBadOpcode = 0x10, kBadFlags = 0x11, kReserved = 0x12,
                    kBadSize = 0x13, kOverlap = 0x16, kBadHandle = 0x19, kBadRecordAddress = 0x1b,
                    kReadError = 0x20;
@@ -130,10 +130,11 @@ struct Descriptor {
   }
 
  private:
-  /// As a record, or as a software error if there is no place for one (DSA 5.7).
+  /// As a record, or as a software error if there is no place for one.
   void tell() {
     const bool success = status == kSuccess;
-    record = flag(kRecordValid) && status != kBadRecordAddress && (!success || flag(kRequestRecord));
+    record = flag(kRecordValid) && status != kBadRecordAddress &&
+             (!success || flag(kRequestRecord));
     report = !success && (!record || status == kBadHandle);
   }
 };

@@ -303,7 +303,7 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
     Ptr d = found->second;
     by_record_.erase(found);
     CHECK(!d->moves || (d->data_done && top.rec_id_o == d->job), "a record before its data");
-    // DSA 5.8: status, bytes completed, invalid flags.
+    // Status, bytes completed, invalid flags (DSA 8.2).
     std::array<uint8_t, 32> expected = {static_cast<uint8_t>(d->status)};
     if (d->status == kReadError) std::memcpy(&expected[4], &d->bytes_done, 4);
     if (d->status == kBadFlags) std::memcpy(&expected[16], &d->info, 3);

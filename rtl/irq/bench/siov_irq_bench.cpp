@@ -12,7 +12,7 @@
 
 namespace {
 
-// Bits of an IMS control DW and of a MSIXPERM entry (DSA 9.2.19, 9.2.21).
+// Bits of an IMS control DW and of a MSIXPERM entry (DSA 9.2).
 constexpr uint32_t kMask = 1 << 0, kPending = 1 << 1, kIgnore = 1 << 2, kPasidEn = 1 << 3,
                    kGranted = 1 << 4;
 

@@ -55,7 +55,10 @@ class MgmtBench : public siov::bench::Clocked<Vsiov_mgmt_bench> {
     return data;
   }
 
-  void write(uint32_t address, uint32_t value, uint32_t be = 15) { access(true, address, value, be); }
+  void write(uint32_t address, uint32_t value, uint32_t be = 15) {
+    access(true, address, value, be);
+  }
+
   uint32_t read(uint32_t address) { return access(false, address); }
 
   void software_error(uint32_t code) {

@@ -3,19 +3,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 //! Every assertion in rtl/ must be seen to fire. What a block's neighbour can do wrong, a bench does
-//! on purpose (`VIOLATION`). What no input can cause needs a mutant: RTL with one thing wrong.
-//!
-//! A mutant is one substitution in one file. All mutants of a block are in one build: `MUTANT` in
-//! the new text stands for "this one was chosen", by `+mutant=N` when the bench is run. With none
-//! chosen the RTL is as it was, so the block's other tests run on the same build.
+//! on purpose (`VIOLATION`). What no input can cause needs a mutant.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use crate::blocks::{DMA, FRONT, IRQ, MGMT, PCIE};
-use crate::verilate::{Replacement, Top};
-use crate::{ROOT, run};
+use crate::mutants::{self, Mutant};
+use crate::verilate::Top;
+use crate::{ROOT, command};
 
 /// How one assertion is made to fire.
 struct Row {
@@ -25,15 +22,6 @@ struct Row {
     /// What the bench does meanwhile.
     case: &'static str,
     mutant: Option<Mutant>,
-}
-
-/// RTL with one thing wrong.
-struct Mutant {
-    /// From rtl/.
-    file: &'static str,
-    /// Is there once.
-    old: &'static str,
-    new: &'static str,
 }
 
 const fn violation(assertion: &'static str, bench: &'static Top, case: &'static str) -> Row {
@@ -57,7 +45,12 @@ const fn mutant(
         assertion,
         bench,
         case,
-        mutant: Some(Mutant { file, old, new }),
+        mutant: Some(Mutant {
+            bench,
+            file,
+            old,
+            new,
+        }),
     }
 }
 
@@ -444,53 +437,8 @@ static TABLE: &[Row] = &[
     ),
 ];
 
-/// Says which mutant was chosen.
-const PACKAGE: &str = r#"
-package siov_mutant_pkg;
-  function automatic int unsigned plusarg();
-    int unsigned n;
-    if ($value$plusargs("mutant=%d", n) == 0) n = 0;
-    return n;
-  endfunction
-
-  int unsigned chosen = plusarg();
-endpackage
-"#;
-
-/// Mutants by number.
-fn numbered() -> impl Iterator<Item = (usize, &'static Row, &'static Mutant)> {
-    (1..)
-        .zip(TABLE)
-        .filter_map(|(n, row)| Some((n, row, row.mutant.as_ref()?)))
-}
-
-/// The files of a block that have mutants, with all of them inside.
-pub fn mutants(bench: &Top) -> Vec<Replacement> {
-    let mut files = BTreeMap::new();
-    for (n, row, mutant) in numbered().filter(|(_, row, _)| row.bench.name == bench.name) {
-        let text = files.entry(mutant.file).or_insert_with(|| {
-            let path = Path::new(ROOT).join("rtl").join(mutant.file);
-            fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
-        });
-        let times = text.matches(mutant.old).count();
-        assert_eq!(
-            times, 1,
-            "mutant for {}: {:?} is {times} times in rtl/{}",
-            row.assertion, mutant.old, mutant.file
-        );
-        let chosen = format!("(siov_mutant_pkg::chosen == {n})");
-        *text = text.replace(mutant.old, &mutant.new.replace("MUTANT", &chosen));
-    }
-    let package = Replacement {
-        name: "siov_mutant_pkg.sv".to_owned(),
-        text: PACKAGE.to_owned(),
-    };
-    let name = |file: &str| file.rsplit('/').next().unwrap_or(file).to_owned();
-    let files = files.into_iter().map(|(file, text)| Replacement {
-        name: name(file),
-        text,
-    });
-    std::iter::once(package).chain(files).collect()
+pub fn mutants() -> impl Iterator<Item = &'static Mutant> {
+    TABLE.iter().filter_map(|row| row.mutant.as_ref())
 }
 
 /// Module and label of all assertions in a folder and below.
@@ -513,9 +461,10 @@ fn assertions_below(dir: &Path) -> BTreeSet<String> {
 }
 
 /// Runs a row; says what is wrong with what came of it.
-fn check(number: usize, row: &Row) -> Result<(), String> {
-    let plusarg = format!("+mutant={number}");
-    let output = run(row.bench, &[row.case, &plusarg]);
+fn check(row: &Row) -> Result<(), String> {
+    let mut command = command(row.bench, row.case);
+    command.args(row.mutant.as_ref().map(mutants::plusarg));
+    let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     let (module, label) = row.assertion.split_once('.').unwrap();
     let (file, label) = (format!("{module}.sv:"), format!(".{label}: "));
@@ -527,8 +476,9 @@ fn check(number: usize, row: &Row) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!(
-            "{} did not fire in {}: {said}{}",
-            row.assertion, row.case, output.status
+            "{} did not fire: {command:?}: {}
+{said}",
+            row.assertion, output.status
         ))
     }
 }
@@ -547,10 +497,7 @@ fn every_assertion_is_in_the_table() {
 
 #[test]
 fn every_assertion_fires() {
-    let wrong: Vec<_> = (1..)
-        .zip(TABLE)
-        .filter_map(|(number, row)| check(number, row).err())
-        .collect();
+    let wrong: Vec<_> = TABLE.iter().filter_map(|row| check(row).err()).collect();
 
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -12,10 +12,12 @@ mod verilate;
 
 mod assertions;
 mod blocks;
+mod checks;
+mod mutants;
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 use std::sync::LazyLock;
 
 use blocks::{DMA, FRONT, IRQ, MGMT, PCIE};
@@ -29,16 +31,14 @@ static BUILDER: LazyLock<Builder> = LazyLock::new(|| {
         .unwrap_or_else(|error| panic!("{error}"))
 });
 
-/// Builds a block's bench if need be, and runs one case of it.
-fn run(block: &Top, words: &[&str]) -> Output {
+/// Builds a block's bench if need be. Gives what runs one case of it.
+fn command(block: &Top, case: &str) -> Command {
     let program = BUILDER
-        .bench(block, &assertions::mutants(block))
+        .bench(block, &mutants::replacements(block))
         .unwrap_or_else(|error| panic!("{error}"));
-    Command::new(program)
-        .args(words)
-        .current_dir(ROOT)
-        .output()
-        .unwrap()
+    let mut command = Command::new(program);
+    command.arg(case).current_dir(ROOT);
+    command
 }
 
 /// One test for each case, and one that knows whether there are more.
@@ -49,15 +49,18 @@ macro_rules! bench {
             $(
                 #[test]
                 fn $case() {
-                    let output = run(&$block, &[stringify!($case)]);
+                    let mut command = command(&$block, stringify!($case));
 
-                    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+                    let output = command.output().unwrap();
+
+                    let said = String::from_utf8_lossy(&output.stderr);
+                    assert!(output.status.success(), "{command:?}: {}\n{said}", output.status);
                 }
             )*
 
             #[test]
             fn every_case_has_a_test() {
-                let output = run(&$block, &["--list"]);
+                let output = command(&$block, "--list").output().unwrap();
 
                 let listed = String::from_utf8(output.stdout).unwrap();
                 let tests: BTreeSet<&str> = [$(stringify!($case)),*].into();
