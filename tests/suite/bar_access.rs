@@ -111,7 +111,7 @@ fn every_byte_enable_pattern_of_one_dword_is_obeyed() {
         let address = function.bar0() + u64::from(SCRATCH);
         for enables in 0..16 {
             let mask = (0..4).fold(0, |mask, byte| {
-                mask | (enables >> byte & 1) * 0xff << (8 * byte)
+                mask | ((enables >> byte & 1) * 0xff) << (8 * byte)
             });
             function.write32(SCRATCH, 0x4433_2211);
 

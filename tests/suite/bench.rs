@@ -6,6 +6,7 @@
 //! Helpers build and observe; they do not judge.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
 
@@ -262,7 +263,7 @@ pub struct Tenant {
     pub adi: Adi,
     /// The interrupt handle of its IMS entry, which is not masked.
     pub handle: u16,
-    pub errors: RefCell<UnboundedReceiver<SoftwareError>>,
+    errors: RefCell<UnboundedReceiver<SoftwareError>>,
     pub space: AddressSpace,
     /// In host memory in descending order, so that nothing works by chance without translation.
     pages: Vec<Hpa>,
@@ -368,7 +369,18 @@ impl Tenant {
     /// software error that it ends with.
     pub async fn run_into_error(&self, descriptor: &Descriptor) -> SoftwareError {
         self.submit(descriptor);
-        self.errors.borrow_mut().recv().await.unwrap()
+        self.next_error().await
+    }
+
+    /// Waits for a software error of the tenant's queue.
+    pub async fn next_error(&self) -> SoftwareError {
+        let error = poll_fn(|context| self.errors.borrow_mut().poll_recv(context)).await;
+        error.unwrap()
+    }
+
+    /// Whether there is a software error that nobody has asked for.
+    pub fn has_error(&self) -> bool {
+        !self.errors.borrow().is_empty()
     }
 }
 

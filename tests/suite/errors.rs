@@ -223,7 +223,7 @@ fn transfer_of_0_bytes_is_13h() {
 
 #[test]
 fn transfer_beyond_the_queues_limit_is_13h() {
-    let size = MAX_TRANSFER as u32 + 1;
+    let size = MAX_TRANSFER + 1;
     let descriptor = Descriptor::memory_move(SOURCE, DATA + (1 << 40), size);
 
     assert_eq!(refused(descriptor).status(), Status::BAD_TRANSFER_SIZE);
@@ -235,7 +235,7 @@ fn transfer_of_the_queues_limit_is_tried() {
     bench.run(async {
         let [tenant] = bench.tenants().await;
         // Runs into the end of the tenant's memory.
-        let size = MAX_TRANSFER as u32;
+        let size = MAX_TRANSFER;
         let descriptor = Descriptor::memory_move(SOURCE, DATA + (1 << 40), size);
 
         let record = tenant.run(descriptor).await;

@@ -308,7 +308,7 @@ fn bad_handle(spoil: impl AsyncFnOnce(&[Tenant; 2]) -> u16) -> (Status, usize) {
             .run(Descriptor::nop().with_interrupt(handle))
             .await;
 
-        let error = tenants[0].errors.borrow_mut().recv().await.unwrap();
+        let error = tenants[0].next_error().await;
         assert_eq!(error.status(), record.status());
         assert_eq!(error.0[1] >> 32, u64::from(handle));
         bench.host.sleep(LONG).await;

@@ -271,7 +271,7 @@ fn descriptor_to_a_full_queue_is_dropped_and_reported() {
             tenant.submit(&Descriptor::nop().with_completion(RECORD + 32 * i));
         }
 
-        let error = tenant.errors.borrow_mut().recv().await.unwrap();
+        let error = tenant.next_error().await;
         assert_eq!(error.status(), Status::QUEUE_OVERFLOW);
         assert_eq!(error.wq(), Some(3));
         tenant.adi.drain().await.unwrap();
@@ -294,7 +294,7 @@ fn second_software_error_sets_overflow_and_is_dropped() {
             tenants[0].submit(&nop());
         }
 
-        let error = tenants[0].errors.borrow_mut().recv().await.unwrap();
+        let error = tenants[0].next_error().await;
         assert!(error.overflow());
         assert!(!function.software_error().await.valid());
     });
