@@ -249,6 +249,47 @@ fn interrupt_pending_for_the_former_owner_is_not_sent_to_the_next() {
 }
 
 #[test]
+fn reset_adi_has_no_interrupt_pending() {
+    let bench = Bench::new();
+    bench.run(async {
+        let [tenant] = bench.tenants().await;
+        tenant.adi.mask_interrupt(true);
+        tenant
+            .run(Descriptor::nop().with_interrupt(tenant.handle))
+            .await;
+
+        tenant.adi.reset().await.unwrap();
+        assert!(!tenant.adi.interrupt_pending().await.unwrap());
+        tenant.adi.mask_interrupt(false);
+        bench.host.sleep(LONG).await;
+
+        assert_eq!(tenant.adi.vector().count().count, 0);
+    });
+}
+
+#[test]
+fn reset_adi_keeps_its_interrupt_message() {
+    let bench = Bench::new();
+    bench.run(async {
+        let [tenant] = bench.tenants().await;
+        tenant.adi.mask_interrupt(true);
+        tenant
+            .run(Descriptor::nop().with_interrupt(tenant.handle))
+            .await;
+        tenant.adi.reset().await.unwrap();
+        tenant.adi.enable().await.unwrap();
+        tenant.adi.mask_interrupt(false);
+
+        tenant
+            .run(Descriptor::nop().with_interrupt(tenant.handle))
+            .await;
+
+        tenant.adi.vector().wait(0).await;
+        assert_eq!(tenant.adi.vector().count().count, 1);
+    });
+}
+
+#[test]
 fn interrupt_handle_of_the_former_owner_is_not_the_next_ones() {
     let bench = Bench::new();
     bench.run(async {
@@ -410,17 +451,7 @@ fn nothing_queued_survives_flr() {
     let bench = Bench::new();
     bench.run(async {
         let function = bench.function().await;
-        let wq = regs::SIOV_WQCFG_OFFSET;
-        let set_up = async |function: &Function| {
-            function.write32(wq, 16);
-            function.write32(wq + 8, 0x11);
-            function.write32(wq + 12, 5 << 5 | 21);
-            function.write64(regs::SIOV_GRPCFG_OFFSET, 1);
-            function.write64(regs::SIOV_GRPCFG_OFFSET + 32, 1);
-            function.command(Command::EnableDevice.word(false)).await;
-            function.command(Command::EnableWq(0).word(false)).await
-        };
-        set_up(&function).await;
+        function.start_wq0(0).await;
         let descriptor = Descriptor::memory_move(BASE, BASE + BYTES, 100_000);
         for _ in 0..16 {
             let bytes = zerocopy::transmute!(descriptor);
@@ -430,7 +461,7 @@ fn nothing_queued_survives_flr() {
         bench.log.take();
 
         let function = bench.function().await;
-        let status = set_up(&function).await;
+        let status = function.start_wq0(0).await;
         bench.host.sleep(LONG).await;
 
         assert_eq!(status, 0);

@@ -105,7 +105,7 @@ impl Adi {
     /// Abandons everything and returns to the state after assignment, whatever the owner did.
     pub async fn reset(&self) -> Result<(), DriverError> {
         self.run(Command::ResetWq(self.wq.index)).await?;
-        self.mask_interrupt(true);
+        self.driver.quiet_ims(&self.interrupt).await?;
         self.driver.program_wq(&self.wq, self.pasid);
         Ok(())
     }

@@ -123,27 +123,30 @@ impl Driver {
         Ok(control & regs::SIOV_IMS_CTRL_PENDING_MASK != 0)
     }
 
-    /// Takes the entry from its PASID and gives it back.
-    pub(super) async fn free_ims(&self, entry: &ImsEntry) -> Result<(), DriverError> {
+    /// Masks an entry and forgets what is pending, so that nothing from before comes out of it.
+    pub(super) async fn quiet_ims(&self, entry: &ImsEntry) -> Result<(), DriverError> {
         self.set_ims_mask(entry, true);
         if self.ims_pending(entry).await? {
-            self.discard_pending(entry).await;
+            // Pending ends only by sending: it goes where nobody listens.
+            let msi = self.interrupts.borrow_mut().message();
+            let nobody = self.host.on_msi(msi);
+            self.set_ims_message(entry.index, msi);
+            self.set_ims_mask(entry, false);
+            nobody.wait(0).await;
+            self.set_ims_mask(entry, true);
+            self.set_ims_message(entry.index, entry.vector.msi());
         }
+        Ok(())
+    }
+
+    /// Takes the entry from its PASID and gives it back.
+    pub(super) async fn free_ims(&self, entry: &ImsEntry) -> Result<(), DriverError> {
+        self.quiet_ims(entry).await?;
         let offset = self.ims_offset(entry.index) + regs::SIOV_IMS_CTRL_OFFSET;
         self.registers
             .write32(offset, regs::SIOV_IMS_CTRL_MASK_MASK);
         self.interrupts.borrow_mut().free.push(entry.index);
         Ok(())
-    }
-
-    /// Lets a pending message go where nobody listens. Pending ends only by sending, and must not
-    /// reach the entry's next owner.
-    async fn discard_pending(&self, entry: &ImsEntry) {
-        let msi = self.interrupts.borrow_mut().message();
-        let nobody = self.host.on_msi(msi);
-        self.set_ims_message(entry.index, msi);
-        self.set_ims_mask(entry, false);
-        nobody.wait(0).await;
     }
 
     fn ims_offset(&self, index: u16) -> u32 {
