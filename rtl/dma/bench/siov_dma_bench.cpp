@@ -65,7 +65,7 @@ Surroundings any_surroundings() {
 /// Rounds of jobs, each in other surroundings.
 template <typename Change>
 DmaBench& soak(int rounds, uint32_t most, Change change) {
-  static DmaBench b;
+  static DmaBench b;  // one a process
   b.reset();
   uint64_t number = 0;
   for (int i = 0; i < rounds; ++i) {

@@ -17,7 +17,7 @@ constexpr uint32_t kNone = 0, kPoisonedTlp = 12, kUnexpectedCompletion = 16, kMa
                    kUnsupported = 20;
 
 PcieBench& enumerated(uint32_t wqs = 8, uint32_t ims = 2048) {
-  static PcieBench b;
+  static PcieBench b;  // one a process
   b.reset(wqs, ims);
   b.enumerate();
   for (uint32_t& reg : b.regs) reg = static_cast<uint32_t>(siov::bench::random_bits());

@@ -3,6 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 //! Block benches: C++ in `rtl/<room>/bench` around one room of the RTL, a process for each case.
+//!
+//! A new bench is a top module and a C++ file with cases (sim/cpp/bench.h), a row in `blocks.rs`, and
+//! the names of its cases below. It is compiled when a test first needs it.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
