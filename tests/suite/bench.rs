@@ -10,7 +10,7 @@ use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
 
-use siov::dsa::{CompletionRecord, Descriptor, PortalPage, SoftwareError, Status};
+use siov::dsa::{Command, CompletionRecord, Descriptor, PortalPage, SoftwareError, Status};
 use siov::endpoint::Endpoint;
 use siov::host::{AddressSpace, Adi, Driver, WqConfig};
 use siov::mem::{Gpa, Hpa, Memory, PAGE_SIZE};
@@ -76,6 +76,9 @@ pub fn is_message(request: &MemRequest) -> bool {
     request.address >> 20 == 0xfee
 }
 
+/// Bytes of host memory.
+const HOST_MEMORY: u64 = 64 << 20;
+
 /// A device with a host around it.
 pub struct Bench {
     pub host: Host,
@@ -101,11 +104,20 @@ impl Bench {
     }
 
     pub fn on(endpoint: Box<dyn Endpoint>, knobs: Knobs) -> Self {
-        const HOST_MEMORY: u64 = 64 << 20;
         let host = Host::new(endpoint, Memory::new(HOST_MEMORY).unwrap(), knobs);
         let log = TlpLog::default();
         host.add_listener(Box::new(log.clone()));
         Self { host, log }
+    }
+
+    /// All of host memory but what belongs to `tenant`.
+    pub fn memory_without(&self, tenant: &Tenant) -> Vec<u8> {
+        let mut memory = vec![0; HOST_MEMORY as usize];
+        self.host.memory().read(Hpa(0), &mut memory).unwrap();
+        for page in &tenant.pages {
+            memory[page.0 as usize..][..PAGE_SIZE as usize].fill(0);
+        }
+        memory
     }
 
     /// Runs a story to its end.
@@ -236,6 +248,21 @@ impl Function {
                 return status;
             }
         }
+    }
+
+    /// Enables the device with queue 0 alone: 16 entries, dedicated, priority 1, and the further
+    /// bits of `mode`. Gives CMDSTATUS of Enable WQ. There is no IOMMU then.
+    pub async fn start_wq0(&self, mode: u32) -> u32 {
+        const DEDICATED: u32 = 0x11;
+        const LIMITS: u32 = 5 << 5 | 21; // batches of 32, transfers of 2 MiB
+        let (wq, group) = (regs::SIOV_WQCFG_OFFSET, regs::SIOV_GRPCFG_OFFSET);
+        self.write32(wq + regs::SIOV_WQCFG_SIZE_OFFSET, 16);
+        self.write32(wq + regs::SIOV_WQCFG_MODE_OFFSET, DEDICATED | mode);
+        self.write32(wq + regs::SIOV_WQCFG_LIMITS_OFFSET, LIMITS);
+        self.write64(group + regs::SIOV_GRPCFG_WQS_OFFSET, 1);
+        self.write64(group + regs::SIOV_GRPCFG_ENGINES_OFFSET, 1);
+        self.command(Command::EnableDevice.word(false)).await;
+        self.command(Command::EnableWq(0).word(false)).await
     }
 
     pub async fn software_error(&self) -> SoftwareError {

@@ -7,7 +7,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use siov::dsa::{Command, Descriptor, Flags, Opcode, Status};
+use siov::dsa::{Descriptor, Flags, Opcode, Status};
 use siov::iommu::{Access, FaultRecord};
 use siov::mem::PAGE_SIZE;
 use siov::pcie::{Bdf, Pasid, tlp};
@@ -332,7 +332,7 @@ fn garbage_descriptors_touch_nobody_else() {
     let bench = Bench::new();
     bench.run(async {
         let [attacker, victim] = pair(&bench).await;
-        let before = victim.contents();
+        let before = bench.memory_without(&attacker);
         let mut random = ChaCha8Rng::seed_from_u64(21);
         for _ in 0..100 {
             for _ in 0..8 {
@@ -341,7 +341,7 @@ fn garbage_descriptors_touch_nobody_else() {
             attacker.adi.drain().await.unwrap();
         }
 
-        assert!(victim.contents() == before);
+        assert!(bench.memory_without(&attacker) == before);
         assert_eq!(victim.adi.vector().count().count, 0);
         assert_eq!(bench.host.take_unclaimed_msis(), []);
         assert!(!attacker.adi.driver().halted());
@@ -358,20 +358,12 @@ fn garbage_descriptors_touch_nobody_else() {
 /// The PASID prefix on all that queue 0 does when `mode` is written to its configuration. Without
 /// IOMMU; the privileged mode is enabled.
 fn prefixes(mode: u32) -> Vec<Option<tlp::PasidPrefix>> {
-    const DEDICATED: u32 = 0x11;
     const SRC: u64 = 0x10_0000;
     let bench = Bench::new();
     bench.run(async {
         let function = bench.function().await;
         function.set_config(0x234, 0b101 << 16).await;
-        let wq = regs::SIOV_WQCFG_OFFSET;
-        function.write32(wq, 16);
-        function.write32(wq + 8, DEDICATED | mode);
-        function.write32(wq + 12, 5 << 5 | 21);
-        function.write64(regs::SIOV_GRPCFG_OFFSET, 1);
-        function.write64(regs::SIOV_GRPCFG_OFFSET + 32, 1);
-        function.command(Command::EnableDevice.word(false)).await;
-        assert_eq!(function.command(Command::EnableWq(0).word(false)).await, 0);
+        assert_eq!(function.start_wq0(mode).await, 0);
         bench.log.take();
 
         let descriptor = Descriptor::memory_move(SRC, SRC + 4096, 64).with_completion(SRC + 8192);

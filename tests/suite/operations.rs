@@ -7,6 +7,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use siov::dsa::{Descriptor, Flags, Opcode, Status};
+use siov::mem::Hpa;
 use siov::pcie::Knobs;
 use siov_firmware::regs;
 use zerocopy::IntoBytes;
@@ -79,11 +80,58 @@ fn nop_changes_nothing_but_its_record() {
     compare(Knobs::default(), [Descriptor::nop()]);
 }
 
-#[test]
-fn descriptor_of_the_documented_example_moves_4_kib() {
-    let descriptor = Descriptor::memory_move(SOURCE, DATA, 4096);
+/// Submits quadwords as they are to queue 0 of a function without IOMMU, whose memory has a
+/// pattern of 4 KiB at 200000h. Gives what is at 300000h and 1000h afterwards.
+fn submit_quadwords(words: [u64; 8]) -> (Vec<u8>, u64) {
+    let bench = Bench::new();
+    let memory = bench.host.memory();
+    memory.write(Hpa(0x20_0000), &pattern(1, 4096)).unwrap();
+    bench.run(async {
+        let function = bench.function().await;
+        assert_eq!(function.start_wq0(0).await, 0);
 
-    compare(Knobs::default(), [descriptor]);
+        let bytes = zerocopy::transmute!(words);
+        bench.host.write_portal(function.bar2(), &bytes).unwrap();
+        bench.host.sleep(2000).await;
+    });
+    let mut data = vec![0; 4096];
+    memory.read(Hpa(0x30_0000), &mut data).unwrap();
+    (data, memory.read_u64(Hpa(0x1000)).unwrap())
+}
+
+#[test]
+fn descriptor_as_drivers_write_it_moves_4_kib() {
+    let (data, record) = submit_quadwords([
+        0x0300_000c_0000_0000,
+        0x1000,
+        0x20_0000,
+        0x30_0000,
+        0x1000,
+        0,
+        0,
+        0,
+    ]);
+
+    assert_eq!(data, pattern(1, 4096));
+    assert_eq!(record, 1);
+}
+
+#[test]
+fn descriptor_as_drivers_write_it_asks_for_interrupt_handle_1() {
+    let (data, record) = submit_quadwords([
+        0x0300_001c_0000_0000,
+        0x1000,
+        0x20_0000,
+        0x30_0000,
+        0x0000_0001_0000_1000,
+        0,
+        0,
+        0,
+    ]);
+
+    // Nobody was given the handle, so nothing moves.
+    assert_eq!(data, [0; 4096]);
+    assert_eq!(record, 0x19);
 }
 
 #[test]
