@@ -295,6 +295,37 @@ fn changed_entry_sends_the_new_message_for_what_was_pending() {
     });
 }
 
+#[test]
+fn entry_changed_under_load_never_mixes_old_and_new() {
+    const CHANGES: u64 = 64;
+    let bench = Bench::new();
+    bench.run(async {
+        let [tenant] = bench.tenants().await;
+        let function = function(&tenant);
+        let control = ims_control(tenant.handle);
+        let entry = control - regs::SIOV_IMS_CTRL_OFFSET;
+        tenant.adi.mask_interrupt(true);
+
+        for change in 0..CHANGES {
+            tenant.submit(&nop(&tenant));
+            function.write32(control, owned_by(&tenant) | MASK);
+            function.write64(entry, 0xfee8_0000 | change << 2);
+            function.write32(entry + 8, change as u32);
+            function.write32(control, owned_by(&tenant));
+            tenant.submit(&nop(&tenant));
+            bench.host.sleep(change).await;
+        }
+        tenant.adi.drain().await.unwrap();
+        bench.host.sleep(LONG).await;
+
+        let msis = bench.host.take_unclaimed_msis();
+        assert!(msis.len() as u64 > CHANGES / 2, "{}", msis.len());
+        for (_, msi) in msis {
+            assert_eq!(msi.address, 0xfee8_0000 | u64::from(msi.data) << 2);
+        }
+    });
+}
+
 /// Status of a NOP that asks for an interrupt with a handle that `spoil` has made wrong, and how
 /// many messages came. The error must be reported both ways.
 fn bad_handle(spoil: impl AsyncFnOnce(&[Tenant; 2]) -> u16) -> (Status, usize) {
