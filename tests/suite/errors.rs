@@ -187,7 +187,7 @@ fn upper_pattern_of_a_fill_must_be_0_without_its_flag() {
     });
 }
 
-/// Bytes 36 and up of a descriptor, and bytes 16 to 35.
+/// Overwrites a byte of a descriptor, whatever field it belongs to.
 fn set_byte(descriptor: &mut Descriptor, byte: usize, value: u8) {
     let mut bytes: [u8; 64] = zerocopy::transmute!(*descriptor);
     bytes[byte] = value;
@@ -257,10 +257,7 @@ fn overlapping_buffers_are_16h() {
 
 #[test]
 fn misaligned_record_is_1bh_in_the_software_error_register() {
-    let mut descriptor = good_move();
-    descriptor = descriptor.with_completion(RECORD + 16);
-
-    let error = reported(descriptor);
+    let error = reported(good_move().with_completion(RECORD + 16));
 
     assert_eq!(error.status(), Status::COMPLETION_ADDRESS_MISALIGNED);
     assert_eq!(error.wq(), Some(0));

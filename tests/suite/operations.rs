@@ -423,10 +423,8 @@ fn record_may_lie_in_the_source() {
     let bench = Bench::new();
     bench.run(async {
         let [tenant] = bench.tenants().await;
-        let source = pattern(7, 4096);
-        // Its first byte, which software polls, is 0 before.
-        let mut source = source;
-        source[64] = 0;
+        let mut source = pattern(7, 4096);
+        source[64] = 0; // the status that is polled
         tenant.write(SOURCE, &source);
         let descriptor = Descriptor::memory_move(SOURCE, DATA, 4096).with_completion(SOURCE + 64);
 

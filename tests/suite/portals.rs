@@ -289,7 +289,7 @@ fn second_software_error_sets_overflow_and_is_dropped() {
         let tenants = bench.tenants_on(&[wq(0, 1)]).await;
         let function = Function::of(tenants[0].adi.driver());
 
-        // One write of all descriptors, so that software cannot clear SWERROR in between.
+        // All at once, so that the driver cannot clear SWERROR in between.
         for _ in 0..32 {
             tenants[0].submit(&nop());
         }

@@ -314,7 +314,7 @@ fn interrupt_handle_of_the_former_owner_is_not_the_next_ones() {
     });
 }
 
-/// Starts an FLR and waits as long as software must.
+/// Starts an FLR and waits until it is over.
 async fn function_level_reset(function: &Function) {
     let devctl = function.config(DEVCTL).await;
     function.set_config(DEVCTL, devctl | INITIATE_FLR).await;
