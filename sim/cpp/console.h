@@ -18,7 +18,7 @@ class Console {
   /// True after an assertion, $stop, $fatal or $finish.
   bool failed() const { return failed_; }
 
-  /// What was printed up to the failure, and the failure.
+  /// What was printed up to the failure, and all that failed in the same clock.
   const std::string& text() const { return text_; }
 
   void print(const char* text);

@@ -330,7 +330,8 @@ impl Model {
         // SAFETY: a C string that lives as long as the model.
         let message = unsafe { CStr::from_ptr(text) }
             .to_string_lossy()
-            .into_owned();
+            .trim_end()
+            .to_owned();
         Err(Error::Rtl {
             cycle: self.cycle(),
             message,

@@ -244,7 +244,10 @@ impl Bench {
             let cycles = ffi::siov_rv32_cycles(self.model);
             let failure = ffi::siov_rv32_failure(self.model);
             if !failure.is_null() {
-                let message = CStr::from_ptr(failure).to_string_lossy().into_owned();
+                let message = CStr::from_ptr(failure)
+                    .to_string_lossy()
+                    .trim_end()
+                    .to_owned();
                 return Err(ModelFailure { cycles, message });
             }
             let outcome = match ffi::siov_rv32_tohost(self.model) {

@@ -49,7 +49,10 @@ fn faults(plan: &Plan, tests: &BTreeSet<String>) -> Vec<String> {
             faults.push(format!("{}: no text", requirement.id));
         }
         if requirement.tests.is_empty() {
-            faults.push(format!("{}: no test; list it under [[open]]", requirement.id));
+            faults.push(format!(
+                "{}: no test; list it under [[open]]",
+                requirement.id
+            ));
         }
         for test in &requirement.tests {
             if !tests.contains(test) {
@@ -64,7 +67,10 @@ fn faults(plan: &Plan, tests: &BTreeSet<String>) -> Vec<String> {
     }
     for open in &plan.open {
         if open.missing.is_empty() {
-            faults.push(format!("{}: open, but does not say what is missing", open.id));
+            faults.push(format!(
+                "{}: open, but does not say what is missing",
+                open.id
+            ));
         }
     }
     let open: BTreeSet<_> = plan.open.iter().map(|open| open.id.as_str()).collect();
@@ -106,7 +112,10 @@ fn all_tests() -> BTreeSet<String> {
 }
 
 fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
-    let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    let mut entries: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
@@ -127,7 +136,11 @@ fn testplan_is_complete_and_true() {
 
     let faults = faults(&plan(&text), &all_tests());
 
-    assert!(faults.is_empty(), "tests/testplan.toml:\n  {}", faults.join("\n  "));
+    assert!(
+        faults.is_empty(),
+        "tests/testplan.toml:\n  {}",
+        faults.join("\n  ")
+    );
 }
 
 #[test]

@@ -21,6 +21,11 @@ pub fn create(path: &Path) -> Result<BufWriter<File>, CliError> {
     }
 }
 
+/// Makes sure that a file can be written, for somebody who cannot say so clearly.
+pub fn check(path: Option<&Path>) -> Result<(), CliError> {
+    path.map(create).transpose().map(drop)
+}
+
 /// Prints text and a line end. A reader that has gone away is no error.
 pub fn print(text: &str) -> Result<(), CliError> {
     match writeln!(std::io::stdout(), "{}", text.trim_end()) {

@@ -44,6 +44,7 @@ const PATIENCE: u64 = 1_000_000;
 /// Drives the device with a record.
 pub fn replay(args: &Args) -> Result<(), CliError> {
     let mut record = read(&args.file)?;
+    files::check(args.wave.as_deref())?;
     let straps = Straps::from_words(record.header.straps);
     let mut model = Model::new(&rtl::config(straps, args.wave.as_deref()))?;
     for (ready_at, words) in &record.host {

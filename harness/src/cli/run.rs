@@ -49,6 +49,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let straps = scenario.device.profile.straps();
     let listeners = listeners(args, &scenario, straps)?;
     let report_file = args.report.as_deref().map(files::create).transpose()?;
+    files::check(args.wave.as_deref())?;
     let endpoint = RtlEndpoint::new(straps, args.wave.as_deref())?;
 
     let bar = progress_bar(scenario.descriptors());

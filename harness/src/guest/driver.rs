@@ -219,7 +219,7 @@ impl<F: PciFunction> Driver<F> {
     }
 
     /// The software error that waits, if one does; makes room for the next.
-    pub(super) async fn take_software_error(&self) -> Result<Option<Status>, GuestError> {
+    pub async fn take_software_error(&self) -> Result<Option<Status>, GuestError> {
         let mut error = SoftwareError::default();
         error.0[0] = self.read64(regs::SIOV_SWERROR0_OFFSET).await?;
         if !error.valid() {

@@ -61,24 +61,31 @@ impl<F: PciFunction> Driver<F> {
         let run = Run {
             driver: self,
             workload,
+            data: random_bytes(seed, workload.size as usize + DIFFERENT),
             submitted: Cell::new(0),
             outcomes: RefCell::new(Vec::with_capacity(workload.count as usize)),
             progress,
         };
         let slots = workload.depth.min(workload.count);
-        try_join_all((0..slots).map(|slot| run.slot(slot, seed))).await?;
+        try_join_all((0..slots).map(|slot| run.slot(slot))).await?;
         Ok(run.outcomes.into_inner())
     }
+}
 
-    /// Whether a software error waits that no descriptor was meant to cause.
-    pub async fn stray_error(&self) -> Result<Option<Status>, GuestError> {
-        self.take_software_error().await
-    }
+/// So many descriptors in a row have different data.
+const DIFFERENT: usize = 4096;
+
+fn random_bytes(seed: u64, bytes: usize) -> Vec<u8> {
+    let mut data = vec![0; bytes];
+    ChaCha8Rng::seed_from_u64(seed).fill_bytes(&mut data);
+    data
 }
 
 struct Run<'a, F> {
     driver: &'a Driver<F>,
     workload: &'a Workload,
+    /// Random bytes; each descriptor uses those from another place on.
+    data: Vec<u8>,
     submitted: Cell<u32>,
     outcomes: RefCell<Vec<Outcome>>,
     progress: Progress<'a>,
@@ -86,12 +93,9 @@ struct Run<'a, F> {
 
 impl<F: PciFunction> Run<'_, F> {
     /// Keeps one descriptor outstanding until all are submitted.
-    async fn slot(&self, slot: u32, seed: u64) -> Result<(), GuestError> {
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
-        random.set_stream(slot.into());
-        let mut buffer = vec![0; self.workload.size as usize];
+    async fn slot(&self, slot: u32) -> Result<(), GuestError> {
         while let Some(number) = self.next() {
-            let descriptor = self.prepare(slot, &mut random, &mut buffer)?;
+            let descriptor = self.prepare(slot, number)?;
             let submitted = self.driver.machine.clock.now();
             self.driver.submit(number, &descriptor).await?;
             let outcome = match self.workload.poke {
@@ -114,12 +118,7 @@ impl<F: PciFunction> Run<'_, F> {
     }
 
     /// Clears the record, writes new source data, and builds the descriptor.
-    fn prepare(
-        &self,
-        slot: u32,
-        random: &mut ChaCha8Rng,
-        buffer: &mut [u8],
-    ) -> Result<Descriptor, GuestError> {
+    fn prepare(&self, slot: u32, number: u32) -> Result<Descriptor, GuestError> {
         let (workload, layout) = (self.workload, self.driver.layout);
         let memory = &self.driver.machine.memory;
         let record = layout.record(slot);
@@ -129,11 +128,10 @@ impl<F: PciFunction> Run<'_, F> {
             Operation::Nop => Descriptor::nop(),
             Operation::MemoryMove => {
                 let source = layout.source(workload, slot);
-                random.fill_bytes(buffer);
-                memory.write(Gpa(source), buffer)?;
+                memory.write(Gpa(source), self.data(number))?;
                 Descriptor::memory_move(source, destination, workload.size)
             }
-            Operation::Fill => Descriptor::fill(random.next_u64(), destination, workload.size),
+            Operation::Fill => Descriptor::fill(self.pattern(number), destination, workload.size),
         };
         let mut descriptor = descriptor.with_completion(record);
         if workload.completion == CompletionMode::Interrupt {
@@ -146,6 +144,20 @@ impl<F: PciFunction> Run<'_, F> {
             poke.apply(&mut descriptor);
         }
         Ok(descriptor)
+    }
+
+    /// The data of a descriptor.
+    fn data(&self, number: u32) -> &[u8] {
+        const STEP: usize = 67; // odd, so that it comes around after all of DIFFERENT
+        let start = number as usize * STEP % DIFFERENT;
+        &self.data[start..start + self.workload.size as usize]
+    }
+
+    fn pattern(&self, number: u32) -> u64 {
+        let bytes = self.data(number).iter().chain(&self.data);
+        bytes
+            .take(8)
+            .fold(0, |pattern, &byte| pattern << 8 | u64::from(byte))
     }
 
     /// Waits for the record, as the workload says.

@@ -100,7 +100,7 @@ impl Adi {
     /// Abandons everything and returns to the state after assignment, whatever the owner did.
     pub async fn reset(&self) -> Result<(), DriverError> {
         self.run(Command::ResetWq(self.wq.index)).await?;
-        self.mask_interrupt(true);
+        self.driver.quiet_ims(&self.interrupt).await?;
         self.driver.program_wq(&self.wq, self.pasid);
         Ok(())
     }
@@ -142,6 +142,7 @@ impl Adi {
     /// Takes the ADI from its owner: nothing of it works afterwards. The PASID is not used again.
     pub async fn revoke(&self) -> Result<(), DriverError> {
         self.run(Command::ResetWq(self.wq.index)).await?;
+        self.release_interrupt_handle().await?;
         self.driver.free_ims(&self.interrupt).await?;
         self.driver.detach(self.pasid, self.domain).await
     }

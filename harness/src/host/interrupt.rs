@@ -173,12 +173,19 @@ impl Driver {
         if entry.route.get() == route {
             return Ok(());
         }
+        entry.route.set(route);
+        self.write_route(entry).await
+    }
+
+    /// Makes the remapping table say where an entry's interrupts go.
+    async fn write_route(&self, entry: &ImsEntry) -> Result<(), DriverError> {
         {
             let interrupts = self.interrupts.borrow();
-            let posted = InterruptEntry::posted(interrupts.source, to.descriptor(), vector);
-            interrupts.set_entry(entry.remapping_entry(), posted)?;
+            let route = entry.route.get().map_or_else(InterruptEntry::default, |(to, vector)| {
+                InterruptEntry::posted(interrupts.source, to, vector)
+            });
+            interrupts.set_entry(entry.remapping_entry(), route)?;
         }
-        entry.route.set(route);
         self.forget_remapping(entry).await
     }
 
@@ -207,16 +214,35 @@ impl Driver {
         Ok(control & regs::SIOV_IMS_CTRL_PENDING_MASK != 0)
     }
 
+    /// Masks an entry and forgets what is pending, so that nothing from before comes out of it.
+    pub(super) async fn quiet_ims(&self, entry: &ImsEntry) -> Result<(), DriverError> {
+        self.set_ims_mask(entry, true);
+        if self.ims_pending(entry).await? {
+            // Pending ends only by sending: it goes where nobody listens.
+            let (cpu, vector) = self.interrupts.borrow_mut().cpu_vector()?;
+            let nobody = self.host.on_msi(cpu_message(cpu, vector));
+            {
+                let interrupts = self.interrupts.borrow();
+                let away = InterruptEntry::remapped(interrupts.source, cpu, vector, false);
+                interrupts.set_entry(entry.remapping_entry(), away)?;
+            }
+            self.forget_remapping(entry).await?;
+            self.set_ims_mask(entry, false);
+            nobody.wait(0).await;
+            self.set_ims_mask(entry, true);
+            self.write_route(entry).await?;
+        }
+        Ok(())
+    }
+
     /// Takes the entry from its PASID and gives it back.
     pub(super) async fn free_ims(&self, entry: &ImsEntry) -> Result<(), DriverError> {
+        self.quiet_ims(entry).await?;
         let offset = self.ims_offset(entry.index) + regs::SIOV_IMS_CTRL_OFFSET;
         self.registers
             .write32(offset, regs::SIOV_IMS_CTRL_MASK_MASK);
-        let blocked = InterruptEntry::default();
-        self.interrupts
-            .borrow()
-            .set_entry(entry.remapping_entry(), blocked)?;
-        self.forget_remapping(entry).await?;
+        entry.route.set(None);
+        self.write_route(entry).await?;
         self.interrupts.borrow_mut().free.push(entry.index);
         Ok(())
     }

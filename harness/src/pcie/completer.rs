@@ -130,3 +130,43 @@ impl Piece {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::pcie::knobs::Rcb;
+    use crate::pcie::tests::request;
+
+    proptest! {
+        /// The rules of PCIe 2.3.1.1 for completions of one memory read.
+        #[test]
+        fn pieces_cover_the_request_legally(
+            (start, bytes) in (0..4096u64).prop_flat_map(|start| (Just(start), 1..=4096 - start)),
+            mps in prop::sample::select(vec![128u16, 256, 512, 1024, 2048, 4096]),
+            rcb in prop::sample::select(vec![Rcb::Bytes64, Rcb::Bytes128]),
+            split_completions: bool,
+            jitter in 0..100u64,
+            seed: u64,
+        ) {
+            let knobs = Knobs { rcb, split_completions, jitter, seed, ..Knobs::default() };
+            let mut completer = Completer::new(&knobs);
+            let request = request(0, 0x7000 + start, bytes);
+            let end = request.first_byte() + bytes;
+            let (mut at, mut last) = (request.first_byte(), None::<Piece>);
+            while let Some(piece) = completer.next(&request, Cycle(50), last, mps) {
+                let payload = request.address + piece.dword as u64 * 4;
+                let next = (payload + piece.dwords as u64 * 4).min(end);
+                prop_assert_eq!(piece.first_byte, at);
+                prop_assert_eq!(u64::from(piece.byte_count), end - at);
+                prop_assert_eq!(payload, at & !3);
+                prop_assert!(next > at && piece.dwords * 4 <= usize::from(mps));
+                prop_assert!(next == end || next.is_multiple_of(rcb as u64));
+                prop_assert!(piece.ready_at >= last.map_or(Cycle(350), |last| last.ready_at));
+                (at, last) = (next, Some(piece));
+            }
+            prop_assert_eq!(at, end);
+        }
+    }
+}

@@ -164,6 +164,10 @@ fn check_workload(path: &str, workload: &Workload, vdev: &Vdev) -> Checked {
         workload.dst_offset,
         0..=4095,
     )?;
+    if workload.op == Operation::Nop && !workload.flags.is_empty() {
+        let message = "are given, but nop takes none: use poke.set_flags to break one";
+        return problem(format_args!("{path}.flags"), message);
+    }
     let may_fail = workload.poke.is_some() || workload.expect != Expect::default();
     if may_fail && workload.depth != 1 {
         let message = format!(

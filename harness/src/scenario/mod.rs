@@ -9,6 +9,7 @@
 //! `check`, and both name the place in the file.
 
 mod check;
+mod finished;
 mod number;
 mod poke;
 mod profile;

@@ -4,7 +4,9 @@
 
 //! Breaking a descriptor on purpose.
 
-use super::Poke;
+use std::fmt;
+
+use super::{Number, Poke};
 use crate::dsa::{Descriptor, Flags, Opcode};
 
 impl Poke {
@@ -35,16 +37,56 @@ impl Poke {
             descriptor.reserved = reserved.into();
         }
         // Last, so that flags set above can be cleared.
-        let bits = |number: Option<super::Number>| number.map_or(0, |n| n.0 as u32);
+        let bits = |number: Option<Number>| number.map_or(0, |n| n.0 as u32);
         let flags = descriptor.flags().bits() | bits(self.set_flags);
         descriptor.set_flags(Flags::from_bits_retain(flags & !bits(self.clear_flags)));
     }
 }
 
+/// What is overwritten, in the words of a scenario file.
+impl fmt::Display for Poke {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hex = |number: Option<Number>| number.map(|n| format!("{:#x}", n.0));
+        let fields = [
+            ("opcode", self.opcode.map(|n| format!("{n:#04x}"))),
+            ("set_flags", hex(self.set_flags)),
+            ("clear_flags", hex(self.clear_flags)),
+            ("completion", hex(self.completion)),
+            ("src", hex(self.src)),
+            ("dst", hex(self.dst)),
+            ("dst_from_src", self.dst_from_src.map(|n| n.to_string())),
+            ("size", self.size.map(|n| n.to_string())),
+            (
+                "interrupt_handle",
+                self.interrupt_handle.map(|n| n.to_string()),
+            ),
+            ("reserved", self.reserved.map(|n| n.to_string())),
+        ];
+        let given = fields
+            .iter()
+            .filter_map(|(name, value)| Some((name, value.as_ref()?)));
+        for (i, (name, value)) in given.enumerate() {
+            let comma = if i == 0 { "" } else { ", " };
+            write!(f, "{comma}{name} {value}")?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::Number;
     use super::*;
+
+    #[test]
+    fn poke_prints_the_fields_that_are_given() {
+        let poke = Poke {
+            opcode: Some(63),
+            completion: Some(Number(0)),
+            ..Poke::default()
+        };
+
+        assert_eq!(poke.to_string(), "opcode 0x3f, completion 0x0");
+    }
 
     #[test]
     fn poke_changes_only_what_it_names() {

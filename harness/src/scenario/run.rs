@@ -7,8 +7,10 @@
 use std::time::Instant;
 
 use futures_util::future::try_join_all;
+use tokio::sync::Barrier;
 
-use super::tenant::{Tenant, Work};
+use super::finished::Finished;
+use super::tenant::Tenant;
 use super::{Scenario, Split};
 use crate::endpoint::Endpoint;
 use crate::guest::GuestError;
@@ -101,12 +103,12 @@ impl Scenario {
         let wqs = self.wq_configs();
         driver.configure(&wqs).await?;
         let tenants = Tenant::create_all(self, &driver, &wqs)?;
-
-        try_join_all(tenants.iter().map(Tenant::set_up)).await?;
-        let work = try_join_all(tenants.iter().map(|tenant| tenant.work(progress))).await?;
-        try_join_all(tenants.iter().map(Tenant::tear_down)).await?;
-
-        Ok(self.report(host, &driver, &tenants, &work))
+        let barrier = Barrier::new(tenants.len());
+        let lives = tenants
+            .into_iter()
+            .map(|tenant| tenant.live(&barrier, progress));
+        let finished = try_join_all(lives).await?;
+        Ok(self.report(host, &driver, &finished))
     }
 
     /// One queue for each virtual device, in the order of the scenario.
@@ -123,27 +125,26 @@ impl Scenario {
             .collect()
     }
 
-    fn report(&self, host: &Host, driver: &Driver, tenants: &[Tenant], work: &[Work]) -> Report {
-        let both = || tenants.iter().zip(work);
-        let mut failures: Vec<String> = both()
-            .flat_map(|(tenant, work)| tenant.failures(work))
-            .collect();
+    fn report(&self, host: &Host, driver: &Driver, finished: &[Finished]) -> Report {
+        let completions = finished.iter().flat_map(Finished::completions).collect();
+        let steady = SteadyState::of(completions);
+        let mut failures: Vec<String> = finished.iter().flat_map(Finished::failures).collect();
         let (interrupt_faults, dma_faults): (Vec<_>, Vec<_>) = driver
             .take_faults()
             .into_iter()
             .partition(|fault| fault.reason.of_interrupt());
         failures.extend(interrupt_faults.iter().map(FaultRecord::to_string));
         failures.extend(host_failures(host, driver));
-        let steady = SteadyState::of(
-            both()
-                .flat_map(|(tenant, work)| tenant.completions(work))
-                .collect(),
-        );
+        let pokes: Vec<_> = finished.iter().flat_map(Finished::poke_reports).collect();
+        if pokes.is_empty() && !dma_faults.is_empty() {
+            let count = dma_faults.len();
+            failures.push(format!(
+                "the IOMMU has blocked {count} requests of good descriptors"
+            ));
+        }
         Report {
-            vdevs: both().map(|(tenant, work)| tenant.report(work)).collect(),
-            pokes: both()
-                .flat_map(|(tenant, work)| tenant.poke_reports(work))
-                .collect(),
+            vdevs: finished.iter().map(Finished::report).collect(),
+            pokes,
             dma_faults: dma_faults.iter().map(DmaFault::from).collect(),
             iommu: host.iommu_counts(),
             totals: Totals {
@@ -173,9 +174,16 @@ fn host_failures(host: &Host, driver: &Driver) -> Vec<String> {
             msi.data, msi.address
         )
     });
-    let halt = driver.halted().then(|| "the device has halted".to_owned());
-    let lost = driver
-        .faults_lost()
-        .then(|| "the IOMMU has blocked more requests than it could record".to_owned());
-    errors.chain(interrupts).chain(halt).chain(lost).collect()
+    let unexpected = host.stats().unexpected_completions;
+    let others = [
+        (unexpected > 0).then(|| format!("the device sent {unexpected} unexpected completions")),
+        driver.halted().then(|| "the device has halted".to_owned()),
+        driver
+            .faults_lost()
+            .then(|| "the IOMMU has blocked more requests than it could record".to_owned()),
+    ];
+    errors
+        .chain(interrupts)
+        .chain(others.into_iter().flatten())
+        .collect()
 }

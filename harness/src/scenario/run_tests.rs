@@ -213,13 +213,9 @@ fn status_that_was_not_expected_is_found() {
 
     let report = run(&scenario(wrong, POLL), None).unwrap();
 
-    assert_eq!(
-        report.failures,
-        [
-            "vms[0].vdevs[0].workloads[0]: 1 of 1 descriptors ended otherwise than expected; \
-          the first with `bad_opcode`, expected `invalid_flags`"
-        ]
-    );
+    let expected = "vms[0].vdevs[0].workloads[0]: 1 of 1 descriptors ended otherwise than with \
+                    `invalid_flags`, the first with `bad_opcode`";
+    assert_eq!(report.failures, [expected]);
 }
 
 #[test]

@@ -191,3 +191,27 @@ fn schema_knows_every_field_of_the_top_level() {
         assert!(properties.contains_key(field), "{field}");
     }
 }
+
+#[test]
+fn shipped_scenarios_are_valid() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/scenarios");
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|f| f.unwrap().path())
+        .collect();
+    files.retain(|file| file.extension().is_some_and(|e| e == "json"));
+
+    assert!(files.len() >= 5);
+    for file in files {
+        Scenario::load(&file).unwrap();
+    }
+}
+
+#[test]
+fn nop_takes_no_flags() {
+    let nop = r#"{ "op": "nop", "flags": ["strict_ordering"] }"#;
+
+    let (path, _) = field_error(parse_with(r#"{ "op": "memory_move", "size": 64 }"#, nop));
+
+    assert_eq!(path, "vms[0].vdevs[0].workloads[0].flags");
+}

@@ -47,6 +47,7 @@ impl Vdev {
     fn check(&self, command: Command) -> Result<(), Refusal> {
         let registers = self.registers.borrow();
         let refuse_if = |wrong: bool, refusal: Refusal| if wrong { Err(refusal) } else { Ok(()) };
+        refuse_if(registers.device == State::Halted, abi::SIOV_ERR_HALT)?;
         match command {
             Command::EnableDevice => {
                 refuse_if(
@@ -142,7 +143,7 @@ impl Vdev {
 }
 
 /// A software error record that belongs to no descriptor.
-fn software_error(status: Status) -> SoftwareError {
+pub(super) fn software_error(status: Status) -> SoftwareError {
     let valid = put(regs::SIOV_SWERROR0_VALID_MASK, 1_u32);
     let code = put(regs::SIOV_SWERROR0_ERROR_MASK, status.code());
     SoftwareError([valid | code, 0, 0, 0])

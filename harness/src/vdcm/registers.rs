@@ -45,7 +45,12 @@ pub enum State {
     Disabled = 0,
     /// Takes work.
     Enabled = 1,
+    /// Device only: takes no work and no commands until Function Level Reset.
+    Halted = 3,
 }
+
+/// GENSTS.reset_type: Function Level Reset ends Halt.
+const RESET_BY_FLR: u32 = 1;
 
 /// Registers that the guest reads and writes.
 #[derive(Clone, Debug)]
@@ -123,6 +128,16 @@ impl Registers {
         self.msix.raise_misc();
     }
 
+    /// Halt: no work and no commands until Function Level Reset.
+    pub fn halt(&mut self, error: SoftwareError) {
+        self.wq = State::Disabled;
+        self.device = State::Halted;
+        self.set_error(error);
+        if self.genctrl & regs::SIOV_GENCTRL_HALT_INT_EN_MASK != 0 {
+            self.set_cause(regs::SIOV_INTCAUSE_HALT_MASK);
+        }
+    }
+
     /// Takes a software error, if there is room for it.
     pub fn set_error(&mut self, error: SoftwareError) {
         if self.error.valid() {
@@ -139,7 +154,7 @@ impl Registers {
     pub fn read32(&self, offset: u32) -> u32 {
         match offset {
             regs::SIOV_GENCTRL_OFFSET => self.genctrl,
-            regs::SIOV_GENSTS_OFFSET => put32(regs::SIOV_GENSTS_STATE_MASK, self.device as u32),
+            regs::SIOV_GENSTS_OFFSET => self.general_status(),
             regs::SIOV_INTCAUSE_OFFSET => self.intcause,
             regs::SIOV_CMDSTATUS_OFFSET => self.command_status.0,
             MODE => self.mode,
@@ -149,6 +164,14 @@ impl Registers {
                     | put32(regs::SIOV_WQCFG_STATUS_STATE_MASK, self.wq as u32)
             }
             _ => self.read_array(offset),
+        }
+    }
+
+    fn general_status(&self) -> u32 {
+        let state = put32(regs::SIOV_GENSTS_STATE_MASK, self.device as u32);
+        match self.device {
+            State::Halted => state | put32(regs::SIOV_GENSTS_RESET_TYPE_MASK, RESET_BY_FLR),
+            _ => state,
         }
     }
 

@@ -12,6 +12,7 @@ use siov_sim::Straps;
 use zerocopy::IntoBytes;
 
 use super::{Traps, Vdev};
+use crate::dsa::field::get;
 use crate::dsa::{Command, CommandStatus, CompletionRecord, Descriptor, InterruptTable, Status};
 use crate::guest::{Apic, GuestMemory, PciFunction};
 use crate::host::{Driver, WqConfig};
@@ -242,7 +243,8 @@ fn commands_out_of_place_are_refused_with_their_error() {
 #[test]
 fn guest_cannot_have_a_pasid() {
     with_guest(async |guest| {
-        let wqcfg = 0x800;
+        let offsets = guest.read32(regs::SIOV_OFFSETS0_OFFSET).await;
+        let wqcfg = 0x100 * get(offsets, regs::SIOV_OFFSETS0_WQCFG_MASK) as u32;
         let mode = regs::SIOV_WQCFG_MODE_DEDICATED_MASK | regs::SIOV_WQCFG_MODE_PASID_EN_MASK;
         guest
             .write32(wqcfg + regs::SIOV_WQCFG_MODE_OFFSET, mode)
@@ -253,6 +255,25 @@ fn guest_cannot_have_a_pasid() {
             guest.error_of(Command::EnableWq(0)).await,
             abi::SIOV_ERR_WQ_PASID
         );
+    });
+}
+
+#[test]
+fn taking_bus_mastering_from_an_enabled_device_halts_it() {
+    with_guest(async |guest| {
+        guest.enable().await;
+
+        guest.vdev.config_write(0x04, 0x2, 0b0011).await.unwrap();
+
+        let gensts = guest.read32(regs::SIOV_GENSTS_OFFSET).await;
+        assert_eq!(get(gensts, regs::SIOV_GENSTS_STATE_MASK), 3);
+        assert_eq!(
+            guest.error_of(Command::ResetDevice).await,
+            abi::SIOV_ERR_HALT
+        );
+        let error = guest.read32(regs::SIOV_SWERROR0_OFFSET).await;
+        let status = Status::from_code(get(error, regs::SIOV_SWERROR0_ERROR_MASK) as u8);
+        assert_eq!(status, Status::CONFIG_CHANGED);
     });
 }
 

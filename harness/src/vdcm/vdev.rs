@@ -9,12 +9,13 @@ use std::rc::Rc;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::command::software_error;
 use super::config::{self, ConfigSpace, Identity, byte_mask};
 use super::msix::{COMPLETION, VECTORS};
 use super::pages::{self, BAR0_SIZE, BAR2_SIZE, Target};
-use super::registers::{Effect, MSIX, PBA, Registers};
+use super::registers::{Effect, MSIX, PBA, Registers, State};
 use super::traps::{TrapCounter, Traps};
-use crate::dsa::SoftwareError;
+use crate::dsa::{SoftwareError, Status};
 use crate::guest::{Apic, BusError, PciFunction};
 use crate::host::{Adi, DriverError, PostedInterrupts};
 
@@ -114,6 +115,14 @@ impl Vdev {
         Ok(())
     }
 
+    /// The guest has taken bus mastering from an enabled device: its work is abandoned.
+    async fn halt(&self) -> Result<(), DriverError> {
+        self.adi.reset().await?;
+        let error = software_error(Status::CONFIG_CHANGED);
+        self.registers.borrow_mut().halt(error);
+        Ok(())
+    }
+
     async fn read_register(&self, offset: u32) -> Result<u32, DriverError> {
         if offset != PBA {
             return Ok(self.registers.borrow().read32(offset));
@@ -153,6 +162,9 @@ impl PciFunction for Vdev {
             return Ok(());
         }
         self.config.borrow_mut().write(offset, value, byte_enables);
+        if !self.bus_master() && self.registers.borrow().device == State::Enabled {
+            self.halt().await?;
+        }
         self.update_interrupts().await?;
         Ok(())
     }
@@ -166,9 +178,12 @@ impl PciFunction for Vdev {
             }
             Target::Registers(offset) => {
                 self.traps.count();
-                for (offset, byte) in (offset..).zip(data) {
-                    let word = self.read_register(offset & !3).await?;
-                    *byte = word.to_le_bytes()[(offset & 3) as usize];
+                let mut next = offset;
+                for bytes in by_dword(offset, data) {
+                    let word = self.read_register(next & !3).await?.to_le_bytes();
+                    let first = (next & 3) as usize;
+                    bytes.copy_from_slice(&word[first..first + bytes.len()]);
+                    next += bytes.len() as u32;
                 }
             }
             Target::Nothing => {
@@ -209,6 +224,15 @@ impl PciFunction for Vdev {
     }
 }
 
+/// The bytes of an access at `offset`, cut where aligned dwords end.
+fn by_dword(offset: u32, data: &mut [u8]) -> impl Iterator<Item = &mut [u8]> {
+    let first = (offset.next_multiple_of(4) - offset) as usize;
+    let (head, tail) = data.split_at_mut(first.min(data.len()));
+    std::iter::once(head)
+        .filter(|head| !head.is_empty())
+        .chain(tail.chunks_mut(4))
+}
+
 /// A write cut into aligned dwords: offset, value, and mask of the bytes written.
 fn dwords(offset: u32, data: &[u8]) -> impl Iterator<Item = (u32, u32, u32)> {
     let end = offset + data.len() as u32;
@@ -240,6 +264,15 @@ async fn pass_on_errors(vdev: Rc<Vdev>, mut errors: UnboundedReceiver<SoftwareEr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn unaligned_read_is_cut_where_dwords_end() {
+        let mut data = [0; 9];
+
+        let lengths: Vec<usize> = by_dword(6, &mut data).map(|bytes| bytes.len()).collect();
+
+        assert_eq!(lengths, [2, 4, 3]);
+    }
 
     #[test]
     fn unaligned_write_is_cut_into_dwords_with_masks() {

@@ -13,3 +13,35 @@ pub static PCIE: Top = Top {
     rooms: &["rtl/lib", "rtl/pcie", "rtl/mgmt"],
     shim: "rtl/pcie/bench/siov_pcie_bench.cpp",
 };
+
+/// Jobs to reads and writes.
+pub static DMA: Top = Top {
+    name: "siov_dma_bench",
+    file: "rtl/dma/bench/siov_dma_bench.sv",
+    rooms: &["rtl/lib", "rtl/dma"],
+    shim: "rtl/dma/bench/siov_dma_bench.cpp",
+};
+
+/// Portals, queues, turns and descriptors: everything before data moves.
+pub static FRONT: Top = Top {
+    name: "siov_front_bench",
+    file: "rtl/engine/bench/siov_front_bench.sv",
+    rooms: &["rtl/lib", "rtl/adi", "rtl/sched", "rtl/engine"],
+    shim: "rtl/engine/bench/siov_front_bench.cpp",
+};
+
+/// Interrupt tables, messages, handle checks.
+pub static IRQ: Top = Top {
+    name: "siov_irq_bench",
+    file: "rtl/irq/bench/siov_irq_bench.sv",
+    rooms: &["rtl/lib", "rtl/irq"],
+    shim: "rtl/irq/bench/siov_irq_bench.cpp",
+};
+
+/// Registers and the management core, with a few instructions for firmware.
+pub static MGMT: Top = Top {
+    name: "siov_mgmt_bench",
+    file: "rtl/mgmt/bench/siov_mgmt_bench.sv",
+    rooms: &["rtl/lib", "rtl/mgmt"],
+    shim: "rtl/mgmt/bench/siov_mgmt_bench.cpp",
+};

@@ -3,6 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 //! Block benches: C++ in `rtl/<room>/bench` around one room of the RTL, a process for each case.
+//!
+//! A new bench is a top module and a C++ file with cases (sim/cpp/bench.h), a row in `blocks.rs`, and
+//! the names of its cases below. It is compiled when a test first needs it.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
@@ -12,13 +15,15 @@ mod verilate;
 
 mod assertions;
 mod blocks;
+mod checks;
+mod mutants;
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 use std::sync::LazyLock;
 
-use blocks::PCIE;
+use blocks::{DMA, FRONT, IRQ, MGMT, PCIE};
 use verilate::{Builder, Top};
 
 const ROOT: &str = env!("SIOV_ROOT");
@@ -29,16 +34,14 @@ static BUILDER: LazyLock<Builder> = LazyLock::new(|| {
         .unwrap_or_else(|error| panic!("{error}"))
 });
 
-/// Builds a block's bench if need be, and runs one case of it.
-fn run(block: &Top, words: &[&str]) -> Output {
+/// Builds a block's bench if need be. Gives what runs one case of it.
+fn command(block: &Top, case: &str) -> Command {
     let program = BUILDER
-        .bench(block, &assertions::mutants(block))
+        .bench(block, &mutants::replacements(block))
         .unwrap_or_else(|error| panic!("{error}"));
-    Command::new(program)
-        .args(words)
-        .current_dir(ROOT)
-        .output()
-        .unwrap()
+    let mut command = Command::new(program);
+    command.arg(case).current_dir(ROOT);
+    command
 }
 
 /// One test for each case, and one that knows whether there are more.
@@ -49,15 +52,18 @@ macro_rules! bench {
             $(
                 #[test]
                 fn $case() {
-                    let output = run(&$block, &[stringify!($case)]);
+                    let mut command = command(&$block, stringify!($case));
 
-                    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+                    let output = command.output().unwrap();
+
+                    let said = String::from_utf8_lossy(&output.stderr);
+                    assert!(output.status.success(), "{command:?}: {}\n{said}", output.status);
                 }
             )*
 
             #[test]
             fn every_case_has_a_test() {
-                let output = run(&$block, &["--list"]);
+                let output = command(&$block, "--list").output().unwrap();
 
                 let listed = String::from_utf8(output.stdout).unwrap();
                 let tests: BTreeSet<&str> = [$(stringify!($case)),*].into();
@@ -114,4 +120,52 @@ bench! { pcie PCIE:
     page_request_interface_is_reset_only_while_disabled
     completions_are_marked_for_id_based_ordering_if_enabled
     d3hot_takes_config_requests_and_messages_only
+}
+
+bench! { dma DMA:
+    jobs_of_any_size_and_alignment_move_their_bytes
+    long_jobs_move_their_bytes
+    failed_reads_end_their_job_and_say_how_far_it_came
+    unexpected_completions_change_nothing
+    no_tlp_starts_while_requests_are_held
+    fills_wait_while_the_host_takes_nothing
+    read_leaves_three_clocks_after_its_job_came
+    moves_of_4_kib_keep_the_link_busy
+    misaligned_moves_of_4_kib_stay_within_90_clocks
+    moves_of_64_bytes_keep_all_tags_busy
+}
+
+bench! { front FRONT:
+    portal_write_during_init_is_dropped
+    lone_descriptor_gives_its_wq_one_turn
+    job_leaves_seven_clocks_after_its_portal_write
+    moves_take_less_than_five_clocks
+    turns_follow_priority
+    overflow_of_a_full_wq_is_reported
+    every_descriptor_ends_as_dsa_says
+    failed_reads_end_their_descriptors
+}
+
+bench! { irq IRQ:
+    interrupt_becomes_the_message_of_its_entry
+    ims_address_outside_the_interrupt_range_is_refused
+    masked_ims_interrupt_is_sent_once_when_unmasked
+    masked_msix_interrupt_is_sent_once_when_unmasked
+    function_state_holds_msix_interrupts
+    ignored_interrupt_ends_without_a_message
+    event_goes_to_msix_entry_0_even_if_ignored
+    handle_is_right_if_granted_and_pasids_agree
+    handle_beyond_the_straps_is_wrong
+    interrupts_wait_for_messages_to_leave_and_registers_do_not
+    clear_keeps_the_msix_table_and_nothing_else
+}
+
+bench! { mgmt MGMT:
+    registers_answer_in_the_clocks_they_promise
+    host_is_served_while_the_core_reads_without_end
+    host_is_served_between_clears
+    byte_enables_keep_the_other_bytes
+    host_writes_nothing_that_belongs_to_firmware
+    wqs_beyond_the_straps_are_not_there
+    first_software_error_is_kept
 }

@@ -278,7 +278,7 @@ fn exists(address: u32) -> bool {
 }
 
 fn aligned(target: u32) -> Result<u32, Trap> {
-    if target % 4 == 0 {
+    if target.is_multiple_of(4) {
         Ok(target)
     } else {
         Err(Trap(0, target))

@@ -36,7 +36,7 @@ fn host_with(device: Mock, knobs: Knobs) -> (Host, Taken) {
 }
 
 /// A device request for the bytes from `address` on.
-fn request(tag: u16, address: u64, bytes: u64) -> MemRequest {
+pub(super) fn request(tag: u16, address: u64, bytes: u64) -> MemRequest {
     let end = address + bytes;
     let length = (end.div_ceil(4) - address / 4) as u16;
     let first = (0xf << (address & 3)) & 0xf;

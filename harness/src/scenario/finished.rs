@@ -1,0 +1,139 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! What came of a virtual device and its guest.
+
+use std::rc::Rc;
+
+use super::{Vdev as VdevConfig, Workload};
+use crate::dsa::Status;
+use crate::endpoint::Cycle;
+use crate::guest::{GuestMemory, Outcome};
+use crate::report::{Latency, PokeReport, VdevReport, status_name};
+use crate::vdcm::Traps;
+
+/// A virtual device after its removal, with all that is known of it.
+#[derive(Debug)]
+pub struct Finished {
+    /// Name of the virtual machine.
+    pub vm: String,
+    /// What the scenario says of the device.
+    pub config: VdevConfig,
+    /// JSON path of the device in the scenario.
+    pub path: String,
+    /// Memory of the virtual machine.
+    pub memory: Rc<GuestMemory>,
+    /// Outcomes of each workload.
+    pub outcomes: Vec<Vec<Outcome>>,
+    /// A software error that no workload has asked for.
+    pub stray_error: Option<Status>,
+    /// Completion interrupts that the guest got.
+    pub interrupts: u64,
+    /// Accesses of the guest that trapped.
+    pub traps: Traps,
+}
+
+impl Finished {
+    /// The device's line of the report.
+    pub fn report(&self) -> VdevReport {
+        let all = || self.outcomes.iter().flatten();
+        let latencies = self.measured().map(|o| o.completed - o.submitted);
+        VdevReport {
+            vm: self.vm.clone(),
+            vdev: self.config.name.clone(),
+            descriptors: all().count() as u64,
+            bytes: all().map(|o| o.bytes).sum(),
+            errors: all().filter(|o| o.status != Status::SUCCESS).count() as u64,
+            interrupts: self.interrupts,
+            latency_cycles: Latency::of(latencies.collect()),
+            traps: self.traps,
+        }
+    }
+
+    /// When descriptors that were not broken on purpose ended, and what they moved.
+    pub fn completions(&self) -> impl Iterator<Item = (Cycle, u64)> {
+        self.measured().map(|o| (o.completed, o.bytes))
+    }
+
+    /// Outcomes of descriptors that were not broken on purpose.
+    fn measured(&self) -> impl Iterator<Item = &Outcome> {
+        self.workloads()
+            .filter(|(_, workload, _)| workload.poke.is_none())
+            .flat_map(|(_, _, outcomes)| outcomes)
+    }
+
+    /// Descriptors that were broken on purpose.
+    pub fn poke_reports(&self) -> Vec<PokeReport> {
+        let mut reports = Vec::new();
+        for (index, workload, outcomes) in self.workloads() {
+            let Some(poke) = &workload.poke else { continue };
+            reports.extend(outcomes.iter().map(|outcome| PokeReport {
+                vm: self.vm.clone(),
+                vdev: self.config.name.clone(),
+                workload: self.workload_path(index),
+                poke: poke.to_string(),
+                status: status_name(outcome.status),
+                code: outcome.status.code(),
+                via: outcome.via,
+            }));
+        }
+        reports
+    }
+
+    /// Workloads with their index and outcomes.
+    fn workloads(&self) -> impl Iterator<Item = (usize, &Workload, &[Outcome])> {
+        let both = self.config.workloads.iter().zip(&self.outcomes).enumerate();
+        both.map(|(index, (workload, outcomes))| (index, workload, outcomes.as_slice()))
+    }
+
+    fn workload_path(&self, index: usize) -> String {
+        format!("{}.workloads[{index}]", self.path)
+    }
+
+    /// What is not as the scenario expects. Devices of one virtual machine share its memory, so
+    /// one that is wrong shows in each of them.
+    pub fn failures(&self) -> Vec<String> {
+        let path = &self.path;
+        let mut failures: Vec<String> = self
+            .workloads()
+            .filter_map(|(index, workload, outcomes)| {
+                let wrong = unexpected(workload, outcomes)?;
+                Some(format!("{}: {wrong}", self.workload_path(index)))
+            })
+            .collect();
+        if let Some(status) = self.stray_error {
+            failures.push(format!("{path}: software error {status} without a reason"));
+        }
+        let wanted = self
+            .outcomes
+            .iter()
+            .flatten()
+            .filter(|o| o.interrupts)
+            .count() as u64;
+        if wanted != self.interrupts {
+            let found = self.interrupts;
+            failures.push(format!(
+                "{path}: {found} completion interrupts came, expected {wanted}"
+            ));
+        }
+        if let Err(error) = self.memory.verify_all() {
+            failures.push(format!("{path}: memory after the run: {error}"));
+        }
+        failures
+    }
+}
+
+/// How descriptors ended otherwise than expected, if any did.
+fn unexpected(workload: &Workload, outcomes: &[Outcome]) -> Option<String> {
+    let expected = workload.expect.0;
+    let wrong = || outcomes.iter().filter(|o| o.status != expected);
+    let first = wrong().next()?;
+    Some(format!(
+        "{} of {} descriptors ended otherwise than with `{}`, the first with `{}`",
+        wrong().count(),
+        outcomes.len(),
+        status_name(expected),
+        status_name(first.status),
+    ))
+}

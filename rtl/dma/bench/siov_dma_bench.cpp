@@ -1,0 +1,234 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+// What dma/ makes of jobs, for hosts of all kinds.
+
+#include "dma_bench.h"
+
+namespace {
+
+/// Sources and destinations of jobs are far apart, so that each TLP belongs to one.
+constexpr uint64_t kRegion = 1 << 17, kRegions = 1024;
+
+constexpr uint64_t kRound = 100;  // jobs
+
+Job job(uint64_t number, uint32_t len) {
+  const uint64_t region = number % kRegions * kRegion;
+  Job j = {};
+  j.id = below(64);
+  j.tenant = random_tenant();
+  j.src = (1ull << 45) + region;
+  j.dst = (1ull << 40) + region;
+  j.len = len;
+  return j;
+}
+
+/// Any job of up to `most` bytes.
+Job any_job(uint64_t number, uint32_t most) {
+  Job j = job(number, 1 + below(percent(40) ? 70 : most));
+  j.strict = percent(20);
+  j.tc_src = below(8);
+  j.tc_dst = below(8);
+  if (percent(50)) j.src = 0x1000'0000 + j.src % (kRegions * kRegion);
+  if (percent(50)) j.dst = 0x1000'0000 + j.dst % (kRegions * kRegion);
+  if (number % kRound == 0) {  // across 4 GiB
+    j.src = (4ull << 30) - below(j.len + 1);
+    j.dst = (4ull << 30) - below(j.len + 1);
+  } else if (percent(80)) {
+    j.src += below(4096) & (percent(30) ? ~3u : ~0u);
+    j.dst += below(4096);
+  }
+  if (percent(25)) {
+    j.fill = true;
+    j.src = random_bits();
+    j.pattern_hi = random_bits();
+  }
+  return j;
+}
+
+Surroundings any_surroundings() {
+  Surroundings s;
+  s.mps = below(3);
+  s.mrrs = below(4);
+  s.ext_tag = percent(50);
+  s.relaxed = percent(50);
+  s.ready = std::array{100, 100, 70, 30}[below(4)];
+  s.latency = 2 + below(20);
+  s.jitter = percent(50) ? 400 : 20;
+  s.boundary = percent(50) ? 64 : 128;
+  s.max_jobs = 1 + below(64);
+  s.gap = below(60);
+  return s;
+}
+
+/// Rounds of jobs, each in other surroundings.
+template <typename Change>
+DmaBench& soak(int rounds, uint32_t most, Change change) {
+  static DmaBench b;  // one a process
+  b.reset();
+  uint64_t number = 0;
+  for (int i = 0; i < rounds; ++i) {
+    b.around = any_surroundings();
+    change(b.around);
+    for (uint64_t j = 0; j < kRound; ++j) b.to_do.push_back(any_job(number++, most));
+    b.run();
+  }
+  return b;
+}
+
+/// Clocks a job takes in the long run, in the surroundings of the project's targets.
+double clocks_per_job(uint32_t len, uint32_t misalign, uint32_t depth) {
+  DmaBench b;
+  b.reset();
+  b.around.latency = 300;
+  b.around.max_jobs = depth;
+  b.around.records = 100;
+  b.around.messages = 0;
+  b.around.one_link = true;
+  for (uint64_t n = 0; n < 600; ++n) {
+    Job j = job(n, len);
+    j.src += misalign;
+    j.dst += 7 * misalign;
+    b.to_do.push_back(j);
+  }
+  while (b.jobs_done < 100) b.clock();
+  const uint64_t start = siov::bench::cycle;
+  while (b.jobs_done < 500) b.clock();
+  return (siov::bench::cycle - start) / 400.0;
+}
+
+}  // namespace
+
+CASE(jobs_of_any_size_and_alignment_move_their_bytes) {
+  soak(40, 9000, [](Surroundings&) {});
+}
+
+CASE(long_jobs_move_their_bytes) {
+  soak(8, 40'000, [](Surroundings& s) { s.gap = 0; });
+}
+
+CASE(failed_reads_end_their_job_and_say_how_far_it_came) {
+  DmaBench& b = soak(40, 9000, [](Surroundings& s) { s.failing = 5 + below(20); });
+  CHECK(b.jobs_failed > 100 && b.jobs_failed < b.jobs_done);
+}
+
+CASE(unexpected_completions_change_nothing) {
+  soak(30, 9000, [](Surroundings& s) { s.unexpected = 20; });
+}
+
+CASE(no_tlp_starts_while_requests_are_held) {
+  soak(30, 9000, [](Surroundings& s) { s.holds = true; });
+}
+
+CASE(fills_wait_while_the_host_takes_nothing) {
+  DmaBench b;
+  b.reset();
+  b.around.ready = 0;
+  for (uint64_t n = 1; n < 100; ++n) {
+    b.to_do.push_back(any_job(n, 9000));
+    b.to_do.back().fill = true;
+  }
+  for (int i = 0; i < 2000; ++i) b.clock();
+  b.around.ready = 100;
+  b.run();
+}
+
+CASE(read_leaves_three_clocks_after_its_job_came) {
+  DmaBench b;
+  b.reset();
+  b.to_do.push_back(job(0, 64));
+  b.clock();
+  CHECK(b.to_do.empty());
+  b.clock();
+  b.clock();
+  CHECK(b.reads_sent == 0);
+  b.clock();
+  CHECK(b.reads_sent == 1);
+}
+
+CASE(moves_of_4_kib_keep_the_link_busy) {
+  // 8 reads, 64 beats of data and a record share the link.
+  const double clocks = clocks_per_job(4096, 0, 16);
+  CHECK(clocks < 73.5, "%.2f clocks", clocks);
+}
+
+CASE(misaligned_moves_of_4_kib_stay_within_90_clocks) {
+  const double clocks = clocks_per_job(4096, 1, 16);
+  CHECK(clocks < 90, "%.2f clocks", clocks);
+}
+
+CASE(moves_of_64_bytes_keep_all_tags_busy) {
+  // 64 in flight, a little over 300 clocks each.
+  const double clocks = clocks_per_job(64, 0, 64);
+  CHECK(clocks < 5.1, "%.2f clocks", clocks);
+}
+
+// ---- Contracts, broken
+
+VIOLATION(job_of_no_bytes) {
+  DmaBench b;
+  b.reset();
+  b.to_do.push_back(job(0, 0));
+  b.clock();
+}
+
+VIOLATION(more_jobs_than_ids) {
+  DmaBench b;
+  b.reset();
+  for (int i = 0; i < 70; ++i) {
+    b.offer(job(i, 64));
+    b.top.job_id_i = i % 64;
+    b.settle();
+    b.edge();
+  }
+}
+
+VIOLATION(ids_used_again_before_done_was_taken) {
+  DmaBench b;
+  b.reset();
+  b.top.p_tx_ready_i = 1;
+  for (int i = 0; i < 700; ++i) {
+    Job j = job(i, 1);
+    j.fill = true;
+    b.offer(j);
+    b.top.job_id_i = i / 10 % 64;
+    b.top.job_valid_i = i % 10 == 0;
+    b.settle();
+    b.edge();
+  }
+}
+
+VIOLATION(job_id_in_use) {
+  DmaBench b;
+  b.reset();
+  b.offer(job(0, 64));
+  b.top.np_tx_ready_i = 1;
+  for (int i = 0; i < 10; ++i) b.edge();
+}
+
+VIOLATION(record_not_on_32_bytes) {
+  DmaBench b;
+  b.reset();
+  b.top.rec_valid_i = 1;
+  b.top.rec_addr_i = 0x1010;
+  b.settle();
+  b.edge();
+}
+
+VIOLATION(completion_shorter_than_its_length) {
+  DmaBench b;
+  b.reset();
+  b.around.latency = 1000;
+  b.to_do.push_back(job(0, 64));
+  while (b.reads_sent == 0) b.clock();
+  Completion c = {0, 64, 0, false, std::vector<uint32_t>(16)};
+  BeatWords beat = c.beats(DmaBench::kRid, 0)[0];
+  beat[Beat::kFlags] &= ~0xff00u;
+  b.top.cpl_valid_i = 1;
+  std::copy_n(beat.begin(), Beat::kWords, &b.top.cpl_i[0]);
+  b.edge();
+  b.edge();
+}
+
+int main(int argc, char** argv) { return siov::bench::main(argc, argv); }

@@ -1,0 +1,146 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Block bench of dma/: siov_dma with its structs taken apart for C++. Beats keep the layout of
+/// docs/tlp-port.md.
+module siov_dma_bench import siov_pkg::*; (
+  input  logic         clk_i,
+  input  logic         rst_ni,
+
+  // function state
+  input  logic [15:0]  rid_i,
+  input  logic         bme_i,
+  input  logic         ext_tag_i,
+  input  logic         relaxed_i,
+  input  logic [2:0]   mps_i,
+  input  logic [2:0]   mrrs_i,
+  input  logic         quiesce_i,
+  output logic         np_pending_o,
+
+  input  logic         job_valid_i,
+  output logic         job_ready_o,
+  input  logic [5:0]   job_id_i,
+  input  logic         job_pasid_valid_i,
+  input  logic         job_priv_i,
+  input  logic [19:0]  job_pasid_i,
+  input  logic         job_fill_i,
+  input  logic         job_strict_i,
+  input  logic [2:0]   job_tc_src_i,
+  input  logic [2:0]   job_tc_dst_i,
+  input  logic [63:0]  job_src_i,
+  input  logic [63:0]  job_pattern_hi_i,
+  input  logic [63:0]  job_dst_i,
+  input  logic [31:0]  job_len_i,
+
+  output logic         done_valid_o,
+  input  logic         done_ready_i,
+  output logic [5:0]   done_id_o,
+  output logic         done_error_o,
+  output logic [31:0]  done_done_o,
+
+  input  logic         rec_valid_i,
+  output logic         rec_ready_o,
+  input  logic         rec_pasid_valid_i,
+  input  logic         rec_priv_i,
+  input  logic [19:0]  rec_pasid_i,
+  input  logic [2:0]   rec_tc_i,
+  input  logic [63:0]  rec_addr_i,
+  input  logic [255:0] rec_data_i,
+  output logic         rec_done_o,
+
+  input  logic         msg_valid_i,
+  output logic         msg_ready_o,
+  input  logic [63:0]  msg_addr_i,
+  input  logic [31:0]  msg_data_i,
+  output logic         msg_done_o,
+
+  input  logic         cpl_valid_i,
+  input  tlp_beat_t    cpl_i,
+  output logic         np_tx_valid_o,
+  input  logic         np_tx_ready_i,
+  output tlp_beat_t    np_tx_o,
+  output logic         p_tx_valid_o,
+  input  logic         p_tx_ready_i,
+  output tlp_beat_t    p_tx_o,
+
+  output logic         busy_o
+);
+
+  pcie_fn_t    fn;
+  dma_job_t    job;
+  dma_done_t   done;
+  dma_record_t rec;
+  dma_msg_t    msg;
+
+  always_comb begin
+    fn          = '0;
+    fn.rid      = rid_i;
+    fn.bme      = bme_i;
+    fn.ext_tag  = ext_tag_i;
+    fn.relaxed  = relaxed_i;
+    fn.no_snoop = 1'b1;
+    fn.mps      = mps_i;
+    fn.mrrs     = mrrs_i;
+    fn.pasid_en = 1'b1;
+  end
+
+  assign job = '{
+    id:         job_id_i,
+    tenant:     '{adi: '0, priv: job_priv_i, pasid_valid: job_pasid_valid_i, pasid: job_pasid_i},
+    op:         job_fill_i ? JobFill : JobCopy,
+    strict:     job_strict_i,
+    tc_src:     job_tc_src_i,
+    tc_dst:     job_tc_dst_i,
+    src:        job_src_i,
+    pattern_hi: job_pattern_hi_i,
+    dst:        job_dst_i,
+    len:        job_len_i
+  };
+
+  assign rec = '{
+    id:     '0,
+    tenant: '{adi: '0, priv: rec_priv_i, pasid_valid: rec_pasid_valid_i, pasid: rec_pasid_i},
+    tc:     rec_tc_i,
+    addr:   rec_addr_i,
+    data:   rec_data_i
+  };
+
+  assign msg = '{addr: msg_addr_i, data: msg_data_i};
+
+  assign done_id_o    = done.id;
+  assign done_error_o = done.error;
+  assign done_done_o  = done.done;
+
+  siov_dma u_dma (
+    .clk_i         (clk_i),
+    .rst_ni        (rst_ni),
+    .fn_i          (fn),
+    .quiesce_i     (quiesce_i),
+    .np_pending_o  (np_pending_o),
+    .job_valid_i   (job_valid_i),
+    .job_ready_o   (job_ready_o),
+    .job_i         (job),
+    .done_valid_o  (done_valid_o),
+    .done_ready_i  (done_ready_i),
+    .done_o        (done),
+    .rec_valid_i   (rec_valid_i),
+    .rec_ready_o   (rec_ready_o),
+    .rec_i         (rec),
+    .rec_done_o    (rec_done_o),
+    .msg_valid_i   (msg_valid_i),
+    .msg_ready_o   (msg_ready_o),
+    .msg_i         (msg),
+    .msg_done_o    (msg_done_o),
+    .cpl_valid_i   (cpl_valid_i),
+    .cpl_i         (cpl_i),
+    .np_tx_valid_o (np_tx_valid_o),
+    .np_tx_ready_i (np_tx_ready_i),
+    .np_tx_o       (np_tx_o),
+    .p_tx_valid_o  (p_tx_valid_o),
+    .p_tx_ready_i  (p_tx_ready_i),
+    .p_tx_o        (p_tx_o),
+    .busy_o        (busy_o)
+  );
+
+endmodule

@@ -1,0 +1,183 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! The benches' own checks must be seen to fail. Each row is a mistake in the RTL that no assertion
+//! knows of, and the case that must notice it.
+
+use crate::blocks::{DMA, FRONT, IRQ, MGMT, PCIE};
+use crate::command;
+use crate::mutants::{self, Mutant};
+use crate::verilate::Top;
+
+struct Row {
+    case: &'static str,
+    mutant: Mutant,
+}
+
+const fn row(
+    bench: &'static Top,
+    case: &'static str,
+    file: &'static str,
+    old: &'static str,
+    new: &'static str,
+) -> Row {
+    Row {
+        case,
+        mutant: Mutant {
+            bench,
+            file,
+            old,
+            new,
+        },
+    }
+}
+
+static TABLE: &[Row] = &[
+    row(
+        &FRONT,
+        "every_descriptor_ends_as_dsa_says",
+        "engine/siov_desc_check.sv",
+        "|| behind < 64'(desc.size));",
+        "|| (behind < 64'(desc.size) && !MUTANT));",
+    ),
+    row(
+        &FRONT,
+        "every_descriptor_ends_as_dsa_says",
+        "engine/siov_engine_front.sv",
+        "irq_q <= chk_ok_i;",
+        "irq_q <= chk_ok_i || MUTANT;",
+    ),
+    row(
+        &FRONT,
+        "every_descriptor_ends_as_dsa_says",
+        "engine/siov_engine_retire.sv",
+        "(!irq_wait.irq || irq_done_q != '0);",
+        "(!irq_wait.irq || irq_done_q != '0 || MUTANT);",
+    ),
+    row(
+        &FRONT,
+        "turns_follow_priority",
+        "sched/siov_sched.sv",
+        "if (take) engine_q <= engine;",
+        "if (take && !MUTANT) engine_q <= engine;",
+    ),
+    row(
+        &FRONT,
+        "turns_follow_priority",
+        "sched/siov_sched_rounds.sv",
+        "row.round == round_q[group_q] ?",
+        "row.round == round_q[group_q] && !MUTANT ?",
+    ),
+    row(
+        &PCIE,
+        "reads_bring_every_byte_asked_for",
+        "pcie/siov_pcie_completer.sv",
+        "4'b01??: return 2'd1;",
+        "4'b01??: return MUTANT ? 2'd0 : 2'd1;",
+    ),
+    row(
+        &PCIE,
+        "mixed_traffic_keeps_its_order",
+        "pcie/siov_pcie_portal.sv",
+        "done_q - head.after < 16'h8000;",
+        "(done_q - head.after < 16'h8000 || MUTANT);",
+    ),
+    row(
+        &PCIE,
+        "malformed_tlps_are_dropped",
+        "pcie/siov_pcie_rx.sv",
+        "beat_good && (beat_q.sop",
+        "(beat_good || MUTANT) && (beat_q.sop",
+    ),
+    row(
+        &PCIE,
+        "function_level_reset_forgets_portal_writes",
+        "pcie/siov_pcie_portal.sv",
+        "rst_ni && !flush_i)",
+        "rst_ni && (!flush_i || MUTANT))",
+    ),
+    row(
+        &DMA,
+        "failed_reads_end_their_job_and_say_how_far_it_came",
+        "dma/siov_dma_cpl.sv",
+        "progress.poisoned || hdr_q[0][14],",
+        "progress.poisoned || (hdr_q[0][14] && !MUTANT),",
+    ),
+    row(
+        &DMA,
+        "failed_reads_end_their_job_and_say_how_far_it_came",
+        "dma/siov_dma_jobs.sv",
+        "|| ended_offset_i < offset)",
+        "|| (ended_offset_i < offset && !MUTANT))",
+    ),
+    row(
+        &DMA,
+        "jobs_of_any_size_and_alignment_move_their_bytes",
+        "dma/siov_dma_read.sv",
+        "tx_o.prefix_valid = read_q.tenant.pasid_valid;",
+        "tx_o.prefix_valid = read_q.tenant.pasid_valid && !MUTANT;",
+    ),
+    row(
+        &DMA,
+        "jobs_of_any_size_and_alignment_move_their_bytes",
+        "dma/siov_dma_buffer.sv",
+        "odd_q   <= rline[0];",
+        "odd_q   <= rline[0] && !MUTANT;",
+    ),
+    row(
+        &IRQ,
+        "masked_msix_interrupt_is_sent_once_when_unmasked",
+        "irq/siov_irq_msix.sv",
+        "pend   = blocked && !perm.ignore;",
+        "pend   = blocked && !perm.ignore && !MUTANT;",
+    ),
+    row(
+        &IRQ,
+        "handle_is_right_if_granted_and_pasids_agree",
+        "irq/siov_irq_ims.sv",
+        "act && row.granted && pasid_agrees",
+        "act && (row.granted || MUTANT) && pasid_agrees",
+    ),
+    row(
+        &MGMT,
+        "first_software_error_is_kept",
+        "mgmt/siov_regs.sv",
+        "swerror_set && genctrl_q.swerror_int_en;",
+        "swerror_set && genctrl_q.swerror_int_en && !MUTANT;",
+    ),
+    row(
+        &MGMT,
+        "host_writes_nothing_that_belongs_to_firmware",
+        "mgmt/siov_cfg_tables.sv",
+        "(req_i.fw ? 8'hff",
+        "(req_i.fw || MUTANT ? 8'hff",
+    ),
+];
+
+pub fn mutants() -> impl Iterator<Item = &'static Mutant> {
+    TABLE.iter().map(|row| &row.mutant)
+}
+
+/// Runs a row; says what is wrong with what came of it.
+fn check(row: &Row) -> Result<(), String> {
+    let mut command = command(row.mutant.bench, row.case);
+    command.arg(mutants::plusarg(&row.mutant));
+    let output = command.output().unwrap();
+    if output.status.code() == Some(1) {
+        Ok(())
+    } else {
+        let said = String::from_utf8_lossy(&output.stderr);
+        Err(format!(
+            "not noticed: {command:?}: {}\n{said}",
+            output.status
+        ))
+    }
+}
+
+#[test]
+fn every_mistake_is_noticed() {
+    let wrong: Vec<_> = TABLE.iter().filter_map(|row| check(row).err()).collect();
+
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -1,0 +1,431 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! What tests build on: a device with a host around it, its registers, and tenants with memory.
+//! Helpers build and observe; they do not judge.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+
+use siov::dsa::{Command, CompletionRecord, Descriptor, PortalPage, SoftwareError, Status};
+use siov::endpoint::Endpoint;
+use siov::host::{AddressSpace, Adi, Driver, WqConfig};
+use siov::mem::{Gpa, Hpa, Memory, PAGE_SIZE};
+use siov::pcie::tlp::{MemRequest, Tlp, TlpRef};
+use siov::pcie::{AccessError, DeviceInfo, Direction, Host, Knobs, TlpEvent, TlpListener};
+use siov::rtl::RtlEndpoint;
+use siov::scenario::Profile;
+use siov_firmware::regs;
+use siov_sim::Straps;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// A TLP that crossed the port.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub direction: Direction,
+    pub tlp: Tlp,
+}
+
+/// All TLPs since it was last emptied.
+#[derive(Clone, Debug, Default)]
+pub struct TlpLog(Rc<RefCell<Vec<Seen>>>);
+
+impl TlpListener for TlpLog {
+    fn tlp(&mut self, event: &TlpEvent<'_>) -> io::Result<()> {
+        // Tests may send what is not a TLP.
+        if let Ok(tlp) = TlpRef::decode(event.words) {
+            self.0.borrow_mut().push(Seen {
+                direction: event.direction,
+                tlp: tlp.into_owned(),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl TlpLog {
+    /// What was seen so far; forgets it.
+    pub fn take(&self) -> Vec<Seen> {
+        self.0.take()
+    }
+
+    /// What the device sent so far; forgets everything.
+    pub fn take_from_device(&self) -> Vec<Seen> {
+        let mut seen = self.take();
+        seen.retain(|seen| seen.direction == Direction::FromDevice);
+        seen
+    }
+
+    /// Memory requests that the device sent so far, and the payload of writes; forgets everything.
+    pub fn take_requests(&self) -> Vec<(MemRequest, Vec<u32>)> {
+        let seen = self.take_from_device().into_iter();
+        seen.filter_map(|seen| match seen.tlp {
+            Tlp::MemRead { request } => Some((request, Vec::new())),
+            Tlp::MemWrite { request, data } => Some((request, data)),
+            _ => None,
+        })
+        .collect()
+    }
+}
+
+/// A write to where interrupts go.
+pub fn is_message(request: &MemRequest) -> bool {
+    request.address >> 20 == 0xfee
+}
+
+/// Bytes of host memory.
+const HOST_MEMORY: u64 = 64 << 20;
+
+/// A device with a host around it.
+pub struct Bench {
+    pub host: Host,
+    pub log: TlpLog,
+}
+
+impl Bench {
+    /// The small profile, and a host as it is by default.
+    pub fn new() -> Self {
+        Self::with(Profile::Small.straps(), Knobs::default())
+    }
+
+    pub fn profile(profile: Profile) -> Self {
+        Self::with(profile.straps(), Knobs::default())
+    }
+
+    pub fn knobs(knobs: Knobs) -> Self {
+        Self::with(Profile::Small.straps(), knobs)
+    }
+
+    pub fn with(straps: Straps, knobs: Knobs) -> Self {
+        Self::on(Box::new(RtlEndpoint::new(straps, None).unwrap()), knobs)
+    }
+
+    pub fn on(endpoint: Box<dyn Endpoint>, knobs: Knobs) -> Self {
+        let host = Host::new(endpoint, Memory::new(HOST_MEMORY).unwrap(), knobs);
+        let log = TlpLog::default();
+        host.add_listener(Box::new(log.clone()));
+        Self { host, log }
+    }
+
+    /// All of host memory but what belongs to `tenant`.
+    pub fn memory_without(&self, tenant: &Tenant) -> Vec<u8> {
+        let mut memory = vec![0; HOST_MEMORY as usize];
+        self.host.memory().read(Hpa(0), &mut memory).unwrap();
+        for page in &tenant.pages {
+            memory[page.0 as usize..][..PAGE_SIZE as usize].fill(0);
+        }
+        memory
+    }
+
+    /// Runs a story to its end.
+    pub fn run<F: Future>(&self, story: F) -> F::Output {
+        self.host.run(story).unwrap()
+    }
+
+    /// The function, enumerated, with memory space and bus mastering on.
+    pub async fn function(&self) -> Function {
+        let function = self.quiet_function().await;
+        self.host
+            .enable_bus_master(function.info.bdf)
+            .await
+            .unwrap();
+        function
+    }
+
+    /// The function, enumerated, with memory space on.
+    pub async fn quiet_function(&self) -> Function {
+        let info = self.host.enumerate().await.unwrap();
+        self.host.enable_memory(info.bdf).await.unwrap();
+        self.host.configure_link(&info).await.unwrap();
+        Function {
+            host: self.host.clone(),
+            info,
+        }
+    }
+
+    /// The device with the host driver on it, and `N` tenants with a queue of 16 entries each.
+    pub async fn tenants<const N: usize>(&self) -> [Tenant; N] {
+        let wqs: Vec<_> = (0..N as u16).map(|index| wq(index, 16)).collect();
+        let tenants = self.tenants_on(&wqs).await;
+        tenants.try_into().ok().unwrap()
+    }
+
+    /// A tenant for each queue.
+    pub async fn tenants_on(&self, wqs: &[WqConfig]) -> Vec<Tenant> {
+        let driver = Driver::probe(&self.host).await.unwrap();
+        driver.configure(wqs).await.unwrap();
+        let mut tenants = Vec::new();
+        for wq in wqs {
+            tenants.push(Tenant::new(&driver, *wq).await);
+        }
+        self.log.take();
+        tenants
+    }
+}
+
+/// A queue of group 0 with priority 1.
+pub fn wq(index: u16, size: u16) -> WqConfig {
+    WqConfig {
+        index,
+        size,
+        priority: 1,
+        group: 0,
+    }
+}
+
+/// The physical function, register by register.
+#[derive(Clone, Debug)]
+pub struct Function {
+    pub host: Host,
+    pub info: DeviceInfo,
+}
+
+impl Function {
+    /// The function under a driver.
+    pub fn of(driver: &Driver) -> Self {
+        Self {
+            host: driver.host().clone(),
+            info: driver.info().clone(),
+        }
+    }
+
+    pub fn bar0(&self) -> u64 {
+        self.info.bar(0).unwrap().address
+    }
+
+    pub fn bar2(&self) -> u64 {
+        self.info.bar(2).unwrap().address
+    }
+
+    pub async fn read32(&self, offset: u32) -> u32 {
+        self.host
+            .read32(self.bar0() + u64::from(offset))
+            .await
+            .unwrap()
+    }
+
+    pub async fn read64(&self, offset: u32) -> u64 {
+        self.host
+            .read64(self.bar0() + u64::from(offset))
+            .await
+            .unwrap()
+    }
+
+    pub fn write32(&self, offset: u32, value: u32) {
+        self.host.write32(self.bar0() + u64::from(offset), value);
+    }
+
+    pub fn write64(&self, offset: u32, value: u64) {
+        self.host.write64(self.bar0() + u64::from(offset), value);
+    }
+
+    /// Config register at `offset`.
+    pub async fn config(&self, offset: u16) -> u32 {
+        self.host
+            .config_read32(self.info.bdf, offset)
+            .await
+            .unwrap()
+    }
+
+    pub async fn set_config(&self, offset: u16, value: u32) {
+        self.try_set_config(offset, value).await.unwrap();
+    }
+
+    pub async fn try_set_config(&self, offset: u16, value: u32) -> Result<(), AccessError> {
+        let bdf = self.info.bdf;
+        self.host.config_write32(bdf, offset, value).await
+    }
+
+    /// Runs the command in `word` and gives CMDSTATUS after it.
+    pub async fn command(&self, word: u32) -> u32 {
+        self.write32(regs::SIOV_CMD_OFFSET, word);
+        loop {
+            let status = self.read32(regs::SIOV_CMDSTATUS_OFFSET).await;
+            if status & regs::SIOV_CMDSTATUS_ACTIVE_MASK == 0 {
+                return status;
+            }
+        }
+    }
+
+    /// Enables the device with queue 0 alone: 16 entries, dedicated, priority 1, and the further
+    /// bits of `mode`. Gives CMDSTATUS of Enable WQ. There is no IOMMU then.
+    pub async fn start_wq0(&self, mode: u32) -> u32 {
+        const DEDICATED: u32 = 0x11;
+        const LIMITS: u32 = 5 << 5 | 21; // batches of 32, transfers of 2 MiB
+        let (wq, group) = (regs::SIOV_WQCFG_OFFSET, regs::SIOV_GRPCFG_OFFSET);
+        self.write32(wq + regs::SIOV_WQCFG_SIZE_OFFSET, 16);
+        self.write32(wq + regs::SIOV_WQCFG_MODE_OFFSET, DEDICATED | mode);
+        self.write32(wq + regs::SIOV_WQCFG_LIMITS_OFFSET, LIMITS);
+        self.write64(group + regs::SIOV_GRPCFG_WQS_OFFSET, 1);
+        self.write64(group + regs::SIOV_GRPCFG_ENGINES_OFFSET, 1);
+        self.command(Command::EnableDevice.word(false)).await;
+        self.command(Command::EnableWq(0).word(false)).await
+    }
+
+    pub async fn software_error(&self) -> SoftwareError {
+        SoftwareError([
+            self.read64(regs::SIOV_SWERROR0_OFFSET).await,
+            self.read64(regs::SIOV_SWERROR1_OFFSET).await,
+            self.read64(regs::SIOV_SWERROR2_OFFSET).await,
+            self.read64(regs::SIOV_SWERROR3_OFFSET).await,
+        ])
+    }
+}
+
+/// Guest-physical address of every tenant's memory.
+pub const BASE: u64 = 0x10_0000;
+/// Bytes of it. What follows is not mapped.
+pub const BYTES: u64 = 64 * PAGE_SIZE;
+/// Where `Tenant::run` lets the completion record go: in the first page, which holds nothing else.
+pub const RECORD: u64 = BASE;
+/// First byte for data.
+pub const DATA: u64 = BASE + PAGE_SIZE;
+
+/// Owner of one ADI, with memory that nobody else can reach.
+#[derive(Debug)]
+pub struct Tenant {
+    pub adi: Adi,
+    /// The interrupt handle of its IMS entry, which is not masked.
+    pub handle: u16,
+    errors: RefCell<UnboundedReceiver<SoftwareError>>,
+    pub space: AddressSpace,
+    /// In host memory in descending order, so that nothing works by chance without translation.
+    pages: Vec<Hpa>,
+}
+
+impl Tenant {
+    /// The owner of a configured queue, which is enabled.
+    pub async fn new(driver: &Rc<Driver>, wq: WqConfig) -> Self {
+        let memory = driver.host().memory();
+        let mut space = driver.new_address_space().unwrap();
+        let mut pages: Vec<_> = (0..BYTES / PAGE_SIZE)
+            .map(|_| memory.alloc_page().unwrap())
+            .collect();
+        pages.reverse();
+        for (gpa, &page) in (BASE..).step_by(PAGE_SIZE as usize).zip(&pages) {
+            space.map(Gpa(gpa), page, PAGE_SIZE).unwrap();
+        }
+        let (adi, errors) = driver.assign(wq, &space).unwrap();
+        adi.enable().await.unwrap();
+        adi.mask_interrupt(false);
+        Self {
+            handle: adi.request_interrupt_handle().await.unwrap(),
+            errors: RefCell::new(errors),
+            adi,
+            space,
+            pages,
+        }
+    }
+
+    pub fn host(&self) -> &Host {
+        self.adi.driver().host()
+    }
+
+    /// Where guest-physical `gpa` is.
+    pub fn hpa(&self, gpa: u64) -> Hpa {
+        let offset = gpa - BASE;
+        self.pages[(offset / PAGE_SIZE) as usize].offset(offset % PAGE_SIZE)
+    }
+
+    pub fn read(&self, gpa: u64, bytes: usize) -> Vec<u8> {
+        let mut data = vec![0; bytes];
+        for (at, piece) in pieces(gpa, bytes) {
+            let memory = self.host().memory();
+            memory.read(self.hpa(at), &mut data[piece]).unwrap();
+        }
+        data
+    }
+
+    pub fn write(&self, gpa: u64, data: &[u8]) {
+        for (at, piece) in pieces(gpa, data.len()) {
+            let memory = self.host().memory();
+            memory.write(self.hpa(at), &data[piece]).unwrap();
+        }
+    }
+
+    /// All its memory.
+    pub fn contents(&self) -> Vec<u8> {
+        self.read(BASE, BYTES as usize)
+    }
+
+    /// Stores a descriptor to its portal.
+    pub fn submit(&self, descriptor: &Descriptor) {
+        self.submit_to(PortalPage::UnlimitedIms, descriptor);
+    }
+
+    pub fn submit_to(&self, page: PortalPage, descriptor: &Descriptor) {
+        let bytes = zerocopy::transmute!(*descriptor);
+        self.host()
+            .write_portal(self.adi.portal(page), &bytes)
+            .unwrap();
+    }
+
+    /// The completion record at `gpa`, as it is now.
+    pub fn record(&self, gpa: u64) -> CompletionRecord {
+        CompletionRecord::from_bytes(&self.read(gpa, CompletionRecord::SIZE)).unwrap()
+    }
+
+    /// Waits until there is a completion record at `gpa`.
+    pub async fn ended(&self, gpa: u64) -> CompletionRecord {
+        loop {
+            let record = self.record(gpa);
+            if record.status() != Status::NONE {
+                return record;
+            }
+            self.host().wait_for_write(self.hpa(gpa)).await;
+        }
+    }
+
+    /// Runs a descriptor with its record at `RECORD`.
+    pub async fn run(&self, descriptor: Descriptor) -> CompletionRecord {
+        self.run_as_is(&descriptor.with_completion(RECORD)).await
+    }
+
+    /// Runs a descriptor that already names a completion record.
+    pub async fn run_as_is(&self, descriptor: &Descriptor) -> CompletionRecord {
+        let record = descriptor.completion.get();
+        self.write(record, &[0; CompletionRecord::SIZE]);
+        self.submit(descriptor);
+        self.ended(record).await
+    }
+
+    /// Runs a descriptor that does not say where its completion record goes, and waits for the
+    /// software error that it ends with.
+    pub async fn run_into_error(&self, descriptor: &Descriptor) -> SoftwareError {
+        self.submit(descriptor);
+        self.next_error().await
+    }
+
+    /// Waits for a software error of the tenant's queue.
+    pub async fn next_error(&self) -> SoftwareError {
+        let error = poll_fn(|context| self.errors.borrow_mut().poll_recv(context)).await;
+        error.unwrap()
+    }
+
+    /// Whether there is a software error that nobody has asked for.
+    pub fn has_error(&self) -> bool {
+        !self.errors.borrow().is_empty()
+    }
+}
+
+/// A range cut at page boundaries: address and range of indices of each piece.
+fn pieces(address: u64, bytes: usize) -> impl Iterator<Item = (u64, std::ops::Range<usize>)> {
+    let mut done = 0;
+    std::iter::from_fn(move || {
+        let at = address + done as u64;
+        let now = ((PAGE_SIZE - at % PAGE_SIZE) as usize).min(bytes - done);
+        let piece = done..done + now;
+        done += now;
+        (now > 0).then_some((at, piece))
+    })
+}
+
+/// Bytes of which each says where it is.
+pub fn pattern(seed: u8, bytes: usize) -> Vec<u8> {
+    (0..bytes)
+        .map(|i| (i as u8).wrapping_mul(31) ^ (i >> 8) as u8 ^ seed)
+        .collect()
+}

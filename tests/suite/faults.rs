@@ -1,0 +1,277 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! A host or fabric that does wrong: what is wrong is contained, reported once, and forgotten
+//! (PCIe 6.2).
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use siov::dsa::{Descriptor, Status};
+use siov::endpoint::{Cycle, Endpoint, EndpointError, Stop};
+use siov::pcie::tlp::{Completion, CompletionStatus, Tlp, TlpRef};
+use siov::pcie::{Bdf, Knobs, Tag};
+use siov::rtl::RtlEndpoint;
+use siov::scenario::Profile;
+use siov_firmware::regs;
+
+use crate::bench::{Bench, DATA, Function, RECORD, Tenant, pattern};
+
+const UNCORRECTABLE: u16 = 0x104;
+const HEADER_LOG: u16 = 0x11c;
+const POISONED: u32 = 1 << 12;
+const UNEXPECTED_COMPLETION: u32 = 1 << 16;
+const MALFORMED: u32 = 1 << 18;
+const SOURCE: u64 = DATA + 16 * 4096;
+
+type Change = Option<Box<dyn FnMut(&mut Completion)>>;
+
+/// A device whose completions are changed on their way.
+struct Tampered {
+    device: RtlEndpoint,
+    change: Rc<RefCell<Change>>,
+}
+
+impl Endpoint for Tampered {
+    fn push(&mut self, ready_at: Cycle, words: &[u32]) -> Result<(), EndpointError> {
+        if let Some(change) = &mut *self.change.borrow_mut()
+            && let Ok(Tlp::Completion { completion, data }) = TlpRef::decode(words)
+        {
+            let mut completion = completion;
+            change(&mut completion);
+            let data = match completion.status {
+                CompletionStatus::Success => data,
+                _ => &[],
+            };
+            let mut words = Vec::new();
+            Tlp::Completion { completion, data }.encode(&mut words);
+            return self.device.push(ready_at, &words);
+        }
+        self.device.push(ready_at, words)
+    }
+
+    fn run(&mut self, max_cycles: u64) -> Result<Stop, EndpointError> {
+        self.device.run(max_cycles)
+    }
+
+    fn next_tlp(&mut self) -> Option<(Cycle, &[u32])> {
+        self.device.next_tlp()
+    }
+
+    fn now(&self) -> Cycle {
+        self.device.now()
+    }
+
+    fn idle(&self) -> bool {
+        self.device.idle()
+    }
+}
+
+/// Two tenants move 4 KiB each at the same time. Of the completions that answer the reads of both,
+/// the 5th goes through `change`. Gives both records, and the uncorrectable errors that AER has.
+fn with_bad_completion(change: fn(&mut Completion)) -> ([Status; 2], u32) {
+    let device = RtlEndpoint::new(Profile::Small.straps(), None).unwrap();
+    let tamper = Rc::<RefCell<Change>>::default();
+    let endpoint = Tampered {
+        device,
+        change: Rc::clone(&tamper),
+    };
+    let bench = Bench::on(Box::new(endpoint), Knobs::default());
+    bench.run(async {
+        let tenants = bench.tenants::<2>().await;
+        let descriptor = Descriptor::memory_move(SOURCE, DATA, 4096).with_completion(RECORD);
+        tenants
+            .iter()
+            .for_each(|t| t.write(SOURCE, &pattern(5, 4096)));
+        let mut count = 0;
+        tamper.replace(Some(Box::new(move |completion| {
+            count += 1;
+            if count == 5 {
+                change(completion);
+            }
+        })));
+
+        tenants.iter().for_each(|tenant| tenant.submit(&descriptor));
+        let first = tenants[0].ended(RECORD).await.status();
+        let second = tenants[1].ended(RECORD).await.status();
+        tamper.replace(None);
+
+        assert_eq!(tenants[1].read(DATA, 4096), pattern(5, 4096));
+        // Nothing of it is left.
+        let again = tenants[0].run(descriptor).await;
+        assert_eq!(again.status(), Status::SUCCESS);
+        assert_eq!(tenants[0].read(DATA, 4096), pattern(5, 4096));
+        let function = Function::of(tenants[0].adi.driver());
+        ([first, second], function.config(UNCORRECTABLE).await)
+    })
+}
+
+#[test]
+fn poisoned_completion_fails_the_work_it_belongs_to_and_no_other() {
+    let (statuses, errors) = with_bad_completion(|completion| completion.attr.poisoned = true);
+
+    assert_eq!(statuses, [Status::READ_ERROR, Status::SUCCESS]);
+    assert_eq!(errors, POISONED);
+}
+
+#[test]
+fn completer_abort_fails_the_work_it_belongs_to_and_no_other() {
+    let (statuses, _) =
+        with_bad_completion(|completion| completion.status = CompletionStatus::CompleterAbort);
+
+    assert_eq!(statuses, [Status::READ_ERROR, Status::SUCCESS]);
+}
+
+#[test]
+fn unsupported_request_fails_the_work_it_belongs_to_and_no_other() {
+    let (statuses, _) =
+        with_bad_completion(|completion| completion.status = CompletionStatus::UnsupportedRequest);
+
+    assert_eq!(statuses, [Status::READ_ERROR, Status::SUCCESS]);
+}
+
+/// The device after it received `words`, and its uncorrectable errors. It must still work.
+fn after(words: impl FnOnce(&Tenant) -> Vec<u32>) -> (u32, [u32; 4]) {
+    let bench = Bench::new();
+    bench.run(async {
+        let [tenant] = bench.tenants().await;
+        let function = Function::of(tenant.adi.driver());
+
+        bench.host.send_raw(&words(&tenant));
+        bench.host.sleep(100).await;
+
+        let record = tenant.run(Descriptor::fill(0, DATA, 64)).await;
+        assert_eq!(record.status(), Status::SUCCESS);
+        let mut header = [0; 4];
+        for (dword, offset) in header.iter_mut().zip((HEADER_LOG..).step_by(4)) {
+            *dword = function.config(offset).await;
+        }
+        (function.config(UNCORRECTABLE).await, header)
+    })
+}
+
+fn completion(requester: Bdf) -> Vec<u32> {
+    let completion = Completion {
+        completer: Bdf::new(0, 0, 0),
+        status: CompletionStatus::Success,
+        byte_count: 64,
+        requester,
+        tag: Tag::new(3),
+        lower_address: 0,
+        attr: Default::default(),
+    };
+    let mut words = Vec::new();
+    let data = vec![0x5555_5555; 16];
+    Tlp::Completion { completion, data }.encode(&mut words);
+    words
+}
+
+#[test]
+fn completion_for_somebody_else_is_unexpected_and_dropped() {
+    let (errors, _) = after(|_| completion(Bdf::new(1, 0, 1)));
+
+    assert_eq!(errors, UNEXPECTED_COMPLETION);
+}
+
+#[test]
+fn completion_that_nobody_waits_for_changes_nothing() {
+    after(|_| completion(Bdf::new(1, 0, 0)));
+}
+
+#[test]
+fn completion_that_nobody_waits_for_does_not_disturb_reads_in_flight() {
+    let bench = Bench::new();
+    bench.run(async {
+        let [tenant] = bench.tenants().await;
+        tenant.write(SOURCE, &pattern(8, 4096));
+        let descriptor = Descriptor::memory_move(SOURCE, DATA, 4096).with_completion(RECORD);
+        tenant.submit(&descriptor);
+        bench.host.sleep(100).await;
+
+        // The tag of the fourth read; not its Byte Count.
+        bench.host.send_raw(&completion(Bdf::new(1, 0, 0)));
+
+        assert_eq!(tenant.ended(RECORD).await.status(), Status::SUCCESS);
+        assert_eq!(tenant.read(DATA, 4096), pattern(8, 4096));
+    });
+}
+
+/// A write of 0 to CMDPARAM of `dwords` by its header and 1 by its payload.
+fn write(tenant: &Tenant, dwords: u32, flags: u32) -> Vec<u32> {
+    let address = Function::of(tenant.adi.driver()).bar0() + u64::from(regs::SIOV_CMDPARAM_OFFSET);
+    vec![
+        0x6000_0000 | flags | dwords,
+        if dwords == 1 { 0x0f } else { 0xff },
+        (address >> 32) as u32,
+        address as u32,
+        0,
+    ]
+}
+
+#[test]
+fn payload_that_disagrees_with_its_length_is_malformed() {
+    let mut sent = Vec::new();
+
+    let (errors, header) = after(|tenant| {
+        sent = write(tenant, 2, 0);
+        sent.clone()
+    });
+
+    assert_eq!(errors, MALFORMED);
+    assert_eq!(header, sent[..4]);
+}
+
+#[test]
+fn write_across_a_4_kib_boundary_is_malformed() {
+    let (errors, _) = after(|tenant| {
+        let mut words = write(tenant, 2, 0);
+        words[3] |= 0xffc;
+        words.push(0);
+        words
+    });
+
+    assert_eq!(errors, MALFORMED);
+}
+
+#[test]
+fn poisoned_write_changes_nothing_and_is_reported() {
+    const EP: u32 = 1 << 14;
+    let bench = Bench::new();
+    bench.run(async {
+        let [tenant] = bench.tenants().await;
+        let function = Function::of(tenant.adi.driver());
+        function.write64(regs::SIOV_CMDPARAM_OFFSET, 0x1234);
+
+        bench.host.send_raw(&write(&tenant, 1, EP));
+
+        assert_eq!(function.read64(regs::SIOV_CMDPARAM_OFFSET).await, 0x1234);
+        assert_eq!(function.config(UNCORRECTABLE).await, POISONED);
+    });
+}
+
+#[test]
+fn error_bits_are_cleared_by_writing_1() {
+    let bench = Bench::new();
+    bench.run(async {
+        let [tenant] = bench.tenants().await;
+        let function = Function::of(tenant.adi.driver());
+        bench.host.send_raw(&write(&tenant, 2, 0));
+        bench.host.sleep(100).await;
+
+        function.set_config(UNCORRECTABLE, !MALFORMED).await;
+        assert_eq!(function.config(UNCORRECTABLE).await, MALFORMED);
+
+        function.set_config(UNCORRECTABLE, MALFORMED).await;
+        assert_eq!(function.config(UNCORRECTABLE).await, 0);
+    });
+}
+
+#[test]
+fn tlp_of_an_unknown_type_is_malformed() {
+    const UNKNOWN: u32 = 0b000_11111 << 24;
+    let (errors, header) = after(|_| vec![UNKNOWN | 1, 0, 0]);
+
+    assert_eq!(errors, MALFORMED);
+    assert_eq!(header[0], UNKNOWN | 1);
+}

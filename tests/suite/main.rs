@@ -1,0 +1,34 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! The whole device, compiled from RTL, against what PCIe, S-IOV and DSA ask of it. Each test
+//! builds a device of its own; `bench` has what they build on.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed step is a failed test"
+)]
+
+mod bar_access;
+mod bench;
+mod commands;
+mod determinism;
+mod enumeration;
+mod errors;
+mod faults;
+mod flow_control;
+mod interrupts;
+mod isolation;
+mod operations;
+mod portals;
+mod registers;
+mod reset;
+mod scenarios;
+mod scheduling;
+mod snapshots;
+mod testplan;
+mod timing;
+mod waves;
