@@ -8,7 +8,7 @@ use siov::pcie::tlp::{Completion, CompletionStatus, MemRequest, Tlp};
 use siov::pcie::{AccessError, Bdf, Knobs, Pasid, Tag, tlp};
 use siov_firmware::regs;
 
-use crate::bench::{Bench, Function, pattern};
+use crate::bench::{Bench, Function, aer, pattern};
 
 /// Eight bytes of BAR0 that keep what is written and do nothing.
 const SCRATCH: u32 = regs::SIOV_CMDPARAM_OFFSET;
@@ -24,6 +24,7 @@ fn request(address: u64, length: u16, first_be: u8, last_be: u8) -> MemRequest {
         last_be,
         attr: Default::default(),
         at: Default::default(),
+        no_write: false,
         pasid: None,
     }
 }
@@ -60,51 +61,76 @@ async fn with_scratch(bench: &Bench) -> Function {
     function
 }
 
+/// Registers are read and written as aligned bytes, words, dwords and quadwords (DSA 9.1).
+const SIZES: [usize; 4] = [1, 2, 4, 8];
+
+/// The dword enables that such accesses have.
+const ALIGNED: [u8; 8] = [
+    0b0000, 0b0001, 0b0010, 0b0100, 0b1000, 0b0011, 0b1100, 0b1111,
+];
+
 #[test]
-fn read_of_any_size_and_alignment_gives_the_bytes_asked_for() {
+fn aligned_read_gives_the_bytes_asked_for() {
     let bench = Bench::new();
     bench.run(async {
         let function = with_scratch(&bench).await;
         let address = function.bar0() + u64::from(SCRATCH);
         let all = SCRATCH_VALUE.to_le_bytes();
-        for start in 0..8 {
-            for end in start + 1..=8 {
-                let mut data = vec![0; end - start];
+        for size in SIZES {
+            for start in (0..8).step_by(size) {
+                let mut data = vec![0; size];
 
                 let read = bench.host.read(address + start as u64, &mut data).await;
 
                 assert_eq!(read, Ok(()));
-                assert_eq!(data, all[start..end], "bytes {start}..{end}");
+                assert_eq!(data, all[start..start + size], "{size} bytes at {start}");
             }
         }
     });
 }
 
 #[test]
-fn write_of_any_size_and_alignment_changes_only_its_bytes() {
+fn aligned_write_changes_only_its_bytes() {
     let bench = Bench::new();
     bench.run(async {
         let function = bench.function().await;
         let address = function.bar0() + u64::from(SCRATCH);
-        for start in 0..8 {
-            for end in start + 1..=8 {
+        for size in SIZES {
+            for start in (0..8).step_by(size) {
                 let mut expected = SCRATCH_VALUE.to_le_bytes();
-                expected[start..end].fill(0xee);
+                expected[start..start + size].fill(0xee);
                 function.write64(SCRATCH, SCRATCH_VALUE);
 
-                bench
-                    .host
-                    .write(address + start as u64, &vec![0xee; end - start]);
+                let write = vec![0xee; size];
+                bench.host.write(address + start as u64, &write);
 
                 let found = function.read64(SCRATCH).await.to_le_bytes();
-                assert_eq!(found, expected, "bytes {start}..{end}");
+                assert_eq!(found, expected, "{size} bytes at {start}");
             }
         }
     });
 }
 
 #[test]
-fn every_byte_enable_pattern_of_one_dword_is_obeyed() {
+fn read_of_other_bytes_than_an_aligned_access_has_is_aborted() {
+    let bench = Bench::new();
+    bench.run(async {
+        let function = with_scratch(&bench).await;
+        let address = function.bar0() + u64::from(SCRATCH);
+        for enables in (0..16).filter(|enables| !ALIGNED.contains(enables)) {
+            let answers = raw_read(&bench, request(address, 1, enables, 0)).await;
+
+            let [(completion, data)] = answers.as_slice() else {
+                panic!("{answers:?}");
+            };
+            assert_eq!(completion.status, CompletionStatus::CompleterAbort);
+            assert!(data.is_empty());
+        }
+    });
+}
+
+#[test]
+fn write_of_any_byte_enables_changes_all_enabled_bytes_or_nothing() {
     let bench = Bench::new();
     bench.run(async {
         let function = bench.function().await;
@@ -113,6 +139,10 @@ fn every_byte_enable_pattern_of_one_dword_is_obeyed() {
             let mask = (0..4).fold(0, |mask, byte| {
                 mask | ((enables >> byte & 1) * 0xff) << (8 * byte)
             });
+            let mask = match ALIGNED.contains(&(enables as u8)) {
+                true => mask,
+                false => 0,
+            };
             function.write32(SCRATCH, 0x4433_2211);
 
             raw_write(
@@ -128,7 +158,7 @@ fn every_byte_enable_pattern_of_one_dword_is_obeyed() {
 }
 
 #[test]
-fn gaps_in_the_byte_enables_of_an_aligned_quadword_are_obeyed() {
+fn write_with_gaps_in_its_byte_enables_is_a_completer_abort() {
     let bench = Bench::new();
     bench.run(async {
         let function = with_scratch(&bench).await;
@@ -136,7 +166,11 @@ fn gaps_in_the_byte_enables_of_an_aligned_quadword_are_obeyed() {
 
         raw_write(&bench, request(address, 2, 0b0101, 0b1010), &[0; 2]);
 
-        assert_eq!(function.read64(SCRATCH).await, 0x0077_0055_4400_2200);
+        assert_eq!(function.read64(SCRATCH).await, SCRATCH_VALUE);
+        assert_eq!(
+            function.config(aer::UNCORRECTABLE).await,
+            aer::COMPLETER_ABORT
+        );
     });
 }
 
@@ -283,7 +317,7 @@ fn request_with_a_pasid_is_unsupported() {
 }
 
 #[test]
-fn unsupported_request_is_noted_in_device_status_and_aer() {
+fn unsupported_read_is_noted_in_device_status_and_as_advisory_error() {
     let bench = Bench::new();
     bench.run(async {
         let function = bench.function().await;
@@ -291,8 +325,27 @@ fn unsupported_request_is_noted_in_device_status_and_aer() {
 
         let _ = bench.host.read32(bar.address + bar.size).await;
 
-        assert_eq!(function.config(0x48).await >> 19 & 1, 1, "Device Status");
-        assert_eq!(function.config(0x104).await, 1 << 20, "AER");
+        const UNSUPPORTED_AND_CORRECTABLE: u32 = 0b1001;
+        let status = function.config(0x48).await >> 16 & 0xf;
+        assert_eq!(status, UNSUPPORTED_AND_CORRECTABLE, "Device Status");
+        assert_eq!(function.config(aer::CORRECTABLE).await, aer::ADVISORY);
+        assert_eq!(function.config(aer::UNCORRECTABLE).await, 0);
+    });
+}
+
+#[test]
+fn unsupported_read_is_logged_as_such_once_advisory_errors_are_unmasked() {
+    let bench = Bench::new();
+    bench.run(async {
+        let function = bench.function().await;
+        let bar = *function.info.bar(2).unwrap();
+        function.unmask_advisory_errors().await;
+
+        let _ = bench.host.read32(bar.address + bar.size).await;
+
+        assert_eq!(function.config(aer::CORRECTABLE).await, aer::ADVISORY);
+        let found = function.config(aer::UNCORRECTABLE).await;
+        assert_eq!(found, aer::UNSUPPORTED_REQUEST);
     });
 }
 

@@ -13,6 +13,7 @@ use std::rc::Rc;
 use siov::dsa::{Command, CompletionRecord, Descriptor, PortalPage, SoftwareError, Status};
 use siov::endpoint::Endpoint;
 use siov::host::{AddressSpace, Adi, Driver, WqConfig};
+use siov::iommu;
 use siov::mem::{Gpa, Hpa, Memory, PAGE_SIZE};
 use siov::pcie::tlp::{MemRequest, Tlp, TlpRef};
 use siov::pcie::{AccessError, DeviceInfo, Direction, Host, Knobs, TlpEvent, TlpListener};
@@ -76,6 +77,24 @@ pub fn is_message(request: &MemRequest) -> bool {
     request.address >> 20 == 0xfee
 }
 
+/// Registers of the Advanced Error Reporting capability, and their bits (PCIe 7.8.4).
+pub mod aer {
+    pub const UNCORRECTABLE: u16 = 0x104;
+    pub const CORRECTABLE: u16 = 0x110;
+    pub const CORRECTABLE_MASK: u16 = 0x114;
+    pub const HEADER_LOG: u16 = 0x11c;
+
+    pub const POISONED: u32 = 1 << 12;
+    pub const COMPLETION_TIMEOUT: u32 = 1 << 14;
+    pub const COMPLETER_ABORT: u32 = 1 << 15;
+    pub const UNEXPECTED_COMPLETION: u32 = 1 << 16;
+    pub const MALFORMED: u32 = 1 << 18;
+    pub const UNSUPPORTED_REQUEST: u32 = 1 << 20;
+
+    /// The correctable one: Advisory Non-Fatal Error.
+    pub const ADVISORY: u32 = 1 << 13;
+}
+
 /// Bytes of host memory.
 const HOST_MEMORY: u64 = 64 << 20;
 
@@ -118,6 +137,14 @@ impl Bench {
             memory[page.0 as usize..][..PAGE_SIZE as usize].fill(0);
         }
         memory
+    }
+
+    /// Lets messages in compatibility format pass, so that a test may choose any.
+    pub fn allow_compatibility_messages(&self) {
+        let enabled = iommu::regs::TE | iommu::regs::QIE | iommu::regs::IRE;
+        let enabled = self.host.iommu_read32(iommu::regs::GSTS) & enabled;
+        self.host
+            .iommu_write32(iommu::regs::GCMD, enabled | iommu::regs::CFI);
     }
 
     /// Runs a story to its end.
@@ -237,6 +264,13 @@ impl Function {
     pub async fn try_set_config(&self, offset: u16, value: u32) -> Result<(), AccessError> {
         let bdf = self.info.bdf;
         self.host.config_write32(bdf, offset, value).await
+    }
+
+    /// Lets errors that are advisory show in the uncorrectable error status too.
+    pub async fn unmask_advisory_errors(&self) {
+        let mask = self.config(aer::CORRECTABLE_MASK).await;
+        self.set_config(aer::CORRECTABLE_MASK, mask & !aer::ADVISORY)
+            .await;
     }
 
     /// Runs the command in `word` and gives CMDSTATUS after it.

@@ -16,13 +16,9 @@ use siov::rtl::RtlEndpoint;
 use siov::scenario::Profile;
 use siov_firmware::regs;
 
+use crate::bench::aer::{HEADER_LOG, MALFORMED, POISONED, UNCORRECTABLE, UNEXPECTED_COMPLETION};
 use crate::bench::{Bench, DATA, Function, RECORD, Tenant, pattern};
 
-const UNCORRECTABLE: u16 = 0x104;
-const HEADER_LOG: u16 = 0x11c;
-const POISONED: u32 = 1 << 12;
-const UNEXPECTED_COMPLETION: u32 = 1 << 16;
-const MALFORMED: u32 = 1 << 18;
 const SOURCE: u64 = DATA + 16 * 4096;
 
 type Change = Option<Box<dyn FnMut(&mut Completion)>>;
@@ -80,6 +76,8 @@ fn with_bad_completion(change: fn(&mut Completion)) -> ([Status; 2], u32) {
     let bench = Bench::on(Box::new(endpoint), Knobs::default());
     bench.run(async {
         let tenants = bench.tenants::<2>().await;
+        let function = Function::of(tenants[0].adi.driver());
+        function.unmask_advisory_errors().await;
         let descriptor = Descriptor::memory_move(SOURCE, DATA, 4096).with_completion(RECORD);
         tenants
             .iter()
@@ -102,7 +100,6 @@ fn with_bad_completion(change: fn(&mut Completion)) -> ([Status; 2], u32) {
         let again = tenants[0].run(descriptor).await;
         assert_eq!(again.status(), Status::SUCCESS);
         assert_eq!(tenants[0].read(DATA, 4096), pattern(5, 4096));
-        let function = Function::of(tenants[0].adi.driver());
         ([first, second], function.config(UNCORRECTABLE).await)
     })
 }
@@ -137,6 +134,7 @@ fn after(words: impl FnOnce(&Tenant) -> Vec<u32>) -> (u32, [u32; 4]) {
     bench.run(async {
         let [tenant] = bench.tenants().await;
         let function = Function::of(tenant.adi.driver());
+        function.unmask_advisory_errors().await;
 
         bench.host.send_raw(&words(&tenant));
         bench.host.sleep(100).await;

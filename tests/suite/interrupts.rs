@@ -6,6 +6,7 @@
 
 use siov::dsa::{Command, Descriptor, InterruptTable, PortalPage, Status};
 use siov::host::Driver;
+use siov::iommu::interrupt_entry::remappable_message;
 use siov::pcie::tlp::{AddressType, MemRequest};
 use siov::pcie::{Bdf, Msi, MsiVector};
 use siov::scenario::Profile;
@@ -54,7 +55,8 @@ fn owned_by(tenant: &Tenant) -> u32 {
 }
 
 /// Gives the tenant MSI-X entry 1 with a message of its own.
-async fn give_msix(tenant: &Tenant) -> MsiVector {
+async fn give_msix(bench: &Bench, tenant: &Tenant) -> MsiVector {
+    bench.allow_compatibility_messages();
     let function = function(tenant);
     let msi = Msi {
         address: 0xfee7_7000,
@@ -114,7 +116,7 @@ fn message_is_one_dword_without_pasid_or_relaxed_ordering() {
         let [(request, data)] = messages.as_slice() else {
             panic!("{requests:?}");
         };
-        let msi = tenant.adi.vector().msi();
+        let msi = tenant.adi.message();
         assert_eq!(
             (request.address, data.as_slice()),
             (msi.address, &[msi.data][..])
@@ -150,7 +152,7 @@ fn message_follows_data_and_record() {
         };
         assert!(data.iter().all(|at| (DATA..DATA + 4096).contains(at)));
         assert_eq!(*record, RECORD);
-        assert_eq!(*message, tenant.adi.vector().msi().address);
+        assert_eq!(*message, tenant.adi.message().address);
     });
 }
 
@@ -281,6 +283,7 @@ fn changed_entry_sends_the_new_message_for_what_was_pending() {
         tenant.adi.mask_interrupt(true);
         interrupt(&tenant).await;
         let entry = ims_control(tenant.handle) - regs::SIOV_IMS_CTRL_OFFSET;
+        bench.allow_compatibility_messages();
 
         function(&tenant).write64(entry, 0xfee5_5000);
         function(&tenant).write32(entry + 8, 0x99);
@@ -304,6 +307,7 @@ fn entry_changed_under_load_never_mixes_old_and_new() {
         let function = function(&tenant);
         let control = ims_control(tenant.handle);
         let entry = control - regs::SIOV_IMS_CTRL_OFFSET;
+        bench.allow_compatibility_messages();
         tenant.adi.mask_interrupt(true);
 
         for change in 0..CHANGES {
@@ -345,10 +349,10 @@ fn bad_handle(spoil: impl AsyncFnOnce(&[Tenant; 2]) -> u16) -> (Status, usize) {
         bench.host.sleep(LONG).await;
         let requests = bench.log.take_requests();
         // Vector 0 tells the host of the software error.
-        let misc = |r: &MemRequest| r.address == 0xfee0_0000;
+        let misc = remappable_message(0).address;
         let messages = requests
             .iter()
-            .filter(|(r, data)| is_message(r) && !(misc(r) && data[0] == 0x30));
+            .filter(|(r, _)| is_message(r) && r.address != misc);
         (record.status(), messages.count())
     })
 }
@@ -428,7 +432,7 @@ fn msix_portal_interrupts_through_the_msix_table() {
     let bench = Bench::new();
     bench.run(async {
         let [tenant] = bench.tenants().await;
-        let vector = give_msix(&tenant).await;
+        let vector = give_msix(&bench, &tenant).await;
 
         let status = msix_interrupt(&tenant).await;
 
@@ -442,7 +446,7 @@ fn msix_and_ims_work_at_the_same_time() {
     let bench = Bench::new();
     bench.run(async {
         let [tenant] = bench.tenants().await;
-        let vector = give_msix(&tenant).await;
+        let vector = give_msix(&bench, &tenant).await;
         for slot in 0..4 {
             let nop = Descriptor::nop().with_completion(RECORD + 32 * slot);
             tenant.submit(&nop.with_interrupt(tenant.handle));
@@ -461,7 +465,7 @@ fn msix_permission_of_another_pasid_is_19h() {
     let bench = Bench::new();
     bench.run(async {
         let [tenant, other] = bench.tenants().await;
-        let vector = give_msix(&other).await;
+        let vector = give_msix(&bench, &other).await;
 
         let status = msix_interrupt(&tenant).await;
 
@@ -475,7 +479,7 @@ fn masked_msix_entry_is_pending_in_the_pba_and_sent_once_when_unmasked() {
     let bench = Bench::new();
     bench.run(async {
         let [tenant] = bench.tenants().await;
-        let vector = give_msix(&tenant).await;
+        let vector = give_msix(&bench, &tenant).await;
         let control = regs::SIOV_MSIX_OFFSET + regs::SIOV_MSIX_STRIDE + 12;
         function(&tenant).write32(control, 1);
         msix_interrupt(&tenant).await;
@@ -496,7 +500,7 @@ fn function_mask_holds_msix_and_not_ims() {
     let bench = Bench::new();
     bench.run(async {
         let [tenant] = bench.tenants().await;
-        let vector = give_msix(&tenant).await;
+        let vector = give_msix(&bench, &tenant).await;
         let function = function(&tenant);
         function
             .set_config(MSIX_CONTROL, MSIX_ENABLE | FUNCTION_MASK)
@@ -518,7 +522,7 @@ fn msix_disabled_sends_no_msix() {
     let bench = Bench::new();
     bench.run(async {
         let [tenant] = bench.tenants().await;
-        let vector = give_msix(&tenant).await;
+        let vector = give_msix(&bench, &tenant).await;
         function(&tenant).set_config(MSIX_CONTROL, 0).await;
 
         msix_interrupt(&tenant).await;
@@ -532,7 +536,7 @@ fn ignored_msix_entry_sends_nothing_and_is_not_pending() {
     let bench = Bench::new();
     bench.run(async {
         let [tenant] = bench.tenants().await;
-        let vector = give_msix(&tenant).await;
+        let vector = give_msix(&bench, &tenant).await;
         let permission = regs::SIOV_MSIXPERM_OFFSET + regs::SIOV_MSIXPERM_STRIDE;
         function(&tenant).write32(permission, owned_by(&tenant) | IGNORE);
 
@@ -550,10 +554,14 @@ fn command_completion_interrupts_after_its_status_is_final() {
     bench.run(async {
         let driver = Driver::probe(&bench.host).await.unwrap();
         let function = Function::of(&driver);
-        let misc = bench.host.on_msi(Msi {
-            address: 0xfee0_0000,
-            data: 0x30,
-        });
+        bench.allow_compatibility_messages();
+        let msi = Msi {
+            address: 0xfee7_0000,
+            data: 0x70,
+        };
+        function.write64(regs::SIOV_MSIX_OFFSET, msi.address);
+        function.write32(regs::SIOV_MSIX_OFFSET + 8, msi.data);
+        let misc = bench.host.on_msi(msi);
         let before = misc.count().count;
 
         function.write32(regs::SIOV_CMD_OFFSET, Command::DrainAll.word(true));
@@ -571,6 +579,7 @@ fn last_of_4096_ims_entries_works() {
     let bench = Bench::profile(Profile::Scale);
     bench.run(async {
         let [tenant] = bench.tenants().await;
+        bench.allow_compatibility_messages();
         let entry = regs::SIOV_IMS_OFFSET + LAST * regs::SIOV_IMS_STRIDE;
         let msi = Msi {
             address: 0xfee4_4000,

@@ -8,7 +8,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use siov::dsa::{Descriptor, Flags, Opcode, Status};
-use siov::iommu::{Access, FaultRecord};
+use siov::iommu::{FaultAccess, FaultRecord};
 use siov::mem::PAGE_SIZE;
 use siov::pcie::{Bdf, Pasid, tlp};
 use siov_firmware::regs;
@@ -40,15 +40,13 @@ fn attack(
         assert!(attacker.contents()[32..] == before.0[32..]);
         assert!(victim.contents() == before.1);
         assert_eq!(victim.adi.vector().count().count, 0);
-        let faults = bench
-            .host
-            .iommu(|iommu| iommu.faults().iter().copied().collect());
+        let faults = attacker.adi.driver().take_faults();
         (record.status(), faults, attacker.adi.pasid())
     })
 }
 
 /// All faults are the attacker's and for `access`.
-fn blamed(faults: &[FaultRecord], pasid: Pasid, access: Access) -> bool {
+fn blamed(faults: &[FaultRecord], pasid: Pasid, access: FaultAccess) -> bool {
     let by_attacker = |fault: &FaultRecord| {
         (fault.source, fault.pasid, fault.access) == (Bdf::new(1, 0, 0), Some(pasid), access)
     };
@@ -79,14 +77,14 @@ fn read_of_the_victims_host_memory_fails_and_is_blamed_on_the_attacker() {
         attack(|_, victim| Descriptor::memory_move(victim.hpa(DATA).0, DATA, 256));
 
     assert_eq!(status, Status::READ_ERROR);
-    assert!(blamed(&faults, pasid, Access::Read), "{faults:?}");
+    assert!(blamed(&faults, pasid, FaultAccess::Read), "{faults:?}");
 }
 
 #[test]
 fn write_to_the_victims_host_memory_is_dropped_and_blamed_on_the_attacker() {
     let (_, faults, pasid) = attack(|_, victim| Descriptor::fill(0, victim.hpa(DATA).0, 256));
 
-    assert!(blamed(&faults, pasid, Access::Write), "{faults:?}");
+    assert!(blamed(&faults, pasid, FaultAccess::Write), "{faults:?}");
 }
 
 #[test]
@@ -107,10 +105,8 @@ fn completion_record_at_the_victims_host_memory_is_dropped_and_blamed() {
         attacker.adi.drain().await.unwrap();
 
         assert!(victim.contents() == before);
-        let faults: Vec<_> = bench
-            .host
-            .iommu(|iommu| iommu.faults().iter().copied().collect());
-        assert!(blamed(&faults, attacker.adi.pasid(), Access::Write));
+        let faults = attacker.adi.driver().take_faults();
+        assert!(blamed(&faults, attacker.adi.pasid(), FaultAccess::Write));
     });
 }
 
@@ -134,11 +130,11 @@ fn pasid_in_the_descriptor_is_ignored() {
 #[test]
 fn write_to_the_interrupt_range_interrupts_nobody() {
     let (_, faults, pasid) = attack(|_, victim| {
-        let msi = victim.adi.vector().msi();
+        let msi = victim.adi.message();
         Descriptor::fill(msi.data.into(), msi.address, 4)
     });
 
-    assert!(blamed(&faults, pasid, Access::Write), "{faults:?}");
+    assert!(blamed(&faults, pasid, FaultAccess::Write), "{faults:?}");
 }
 
 #[test]
@@ -147,7 +143,7 @@ fn completion_record_in_the_interrupt_range_interrupts_nobody() {
     bench.run(async {
         let [attacker, victim] = pair(&bench).await;
 
-        attacker.submit(&Descriptor::nop().with_completion(victim.adi.vector().msi().address));
+        attacker.submit(&Descriptor::nop().with_completion(victim.adi.message().address));
         attacker.adi.drain().await.unwrap();
 
         assert_eq!(victim.adi.vector().count().count, 0);
@@ -167,10 +163,8 @@ fn write_to_the_devices_own_registers_goes_upstream_and_is_blocked() {
         attacker.adi.drain().await.unwrap();
 
         assert_eq!(function.read64(regs::SIOV_CMDPARAM_OFFSET).await, 0);
-        let faults: Vec<_> = bench
-            .host
-            .iommu(|iommu| iommu.faults().iter().copied().collect());
-        assert!(blamed(&faults, attacker.adi.pasid(), Access::Write));
+        let faults = attacker.adi.driver().take_faults();
+        assert!(blamed(&faults, attacker.adi.pasid(), FaultAccess::Write));
     });
 }
 
@@ -301,7 +295,7 @@ fn garbage(random: &mut ChaCha8Rng, attacker: &Tenant, victim: &Tenant) -> Descr
     let mut below = |n: u64| random.next_u64() % n;
     let mut address = || match below(6) {
         0 => victim.hpa(BASE + below(BYTES)).0,
-        1 => victim.adi.vector().msi().address,
+        1 => victim.adi.message().address,
         2 => BASE + BYTES + below(1 << 20),
         3 => below(u64::MAX),
         _ => DATA + below(BYTES / 2),
@@ -345,9 +339,7 @@ fn garbage_descriptors_touch_nobody_else() {
         assert_eq!(victim.adi.vector().count().count, 0);
         assert_eq!(bench.host.take_unclaimed_msis(), []);
         assert!(!attacker.adi.driver().halted());
-        let faults: Vec<_> = bench
-            .host
-            .iommu(|iommu| iommu.faults().iter().copied().collect());
+        let faults = attacker.adi.driver().take_faults();
         let pasid = Some(attacker.adi.pasid());
         assert!(faults.iter().all(|fault| fault.pasid == pasid));
         let record = victim.run(Descriptor::nop()).await;
@@ -420,7 +412,7 @@ fn queue_without_pasid_is_blocked_where_the_host_has_no_address_space_of_its_own
         tenant.adi.drain().await.unwrap();
 
         assert_eq!(tenant.record(RECORD).status(), Status::NONE);
-        let fault = bench.host.iommu(|iommu| iommu.faults().pop()).unwrap();
+        let fault = tenant.adi.driver().take_faults().pop().unwrap();
         assert_eq!(fault.pasid, None);
     });
 }

@@ -47,6 +47,7 @@ async fn deferrable_write(bench: &Bench, address: u64, dwords: u16) -> Completio
         last_be: 0xf,
         attr: Default::default(),
         at: Default::default(),
+        no_write: false,
         pasid: None,
     };
     let data = vec![0; dwords.into()];

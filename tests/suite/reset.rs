@@ -32,7 +32,7 @@ fn finished(tenant: &Tenant, count: u64) -> usize {
 
 /// Requests with the tenant's PASID, messages included if they are its.
 fn requests_of(bench: &Bench, tenant: &Tenant) -> usize {
-    let message = tenant.adi.vector().msi();
+    let message = tenant.adi.message();
     let requests = bench.log.take_requests();
     let own = requests.iter().filter(|(request, data)| {
         let pasid = request.pasid.map(|prefix| prefix.pasid);
