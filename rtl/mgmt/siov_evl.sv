@@ -203,8 +203,4 @@ module siov_evl
       evl_done_i |-> state_q == StSent)
     else $error("an event log entry was written that was not sent");
 
-  TailIsFirmwaresWhenIdle_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-      write_high && fw_i |-> state_q == StIdle)
-    else $error("the firmware writes EVLSTATUS while an entry is on its way");
-
 endmodule

@@ -13,3 +13,19 @@ pub static PCIE: Top = Top {
     rooms: &["rtl/lib", "rtl/pcie", "rtl/mgmt"],
     shim: "rtl/pcie/bench/siov_pcie_bench.cpp",
 };
+
+/// Registers, event log, and the management core with its firmware.
+pub static MGMT: Top = Top {
+    name: "siov_mgmt_bench",
+    file: "rtl/mgmt/bench/siov_mgmt_bench.sv",
+    rooms: &["rtl/lib", "rtl/mgmt"],
+    shim: "rtl/mgmt/bench/siov_mgmt_bench.cpp",
+};
+
+/// Translations: cache, requests, invalidation, page requests.
+pub static ATC: Top = Top {
+    name: "siov_atc_bench",
+    file: "rtl/atc/bench/siov_atc_bench.sv",
+    rooms: &["rtl/lib", "rtl/atc"],
+    shim: "rtl/atc/bench/siov_atc_bench.cpp",
+};
