@@ -479,20 +479,6 @@ CASE(error_in_halt_goes_to_swerror) {
   CHECK(code_of(b.swerror()) == 0x20 && b.log.empty());
 }
 
-CASE(entry_dropped_by_halt_does_not_move_tail) {
-  MgmtBench& b = enabled(true);
-  b.log_writes = false;
-  CHECK(b.engine_error(0x11));
-  b.run(10);
-  b.top.bme_i = 0;
-  b.run(10);
-
-  b.log_writes = true;
-  b.run(10);
-
-  CHECK(b.read(kEvlstatus + 4) == 0);
-}
-
 CASE(function_level_reset_ends_halt) {
   MgmtBench& b = enabled(true);
   b.top.bme_i = 0;

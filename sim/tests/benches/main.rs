@@ -138,7 +138,6 @@ bench! { mgmt MGMT:
     command_in_halt_ends_with_05
     halt_ends_the_command_under_way_with_03
     error_in_halt_goes_to_swerror
-    entry_dropped_by_halt_does_not_move_tail
     function_level_reset_ends_halt
     change_of_the_function_while_disabled_is_nothing
     response_failure_does_not_halt
