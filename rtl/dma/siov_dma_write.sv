@@ -83,7 +83,6 @@ module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (
 
   logic         pick_msg, pick_log, pick_rec, pick_piece, picked, between_tlps, advance;
   tenant_t      tenant;
-  logic         prefix_valid;
   attr_t        attr;
   logic [63:2]  addr;
   span_t        bytes;
@@ -113,51 +112,50 @@ module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (
   end
 
   always_comb begin
-    tenant       = piece_i.chunk.tenant;
-    attr = '{
-      write:      1'b1,
-      tc:         piece_i.chunk.tc,
-      ido:        fn_i.ido_req,
-      relaxed:    fn_i.relaxed && !piece_i.chunk.strict,
-      translated: piece_i.chunk.translated,
-      tag:        '0
-    };
-    addr         = piece_i.addr;
-    bytes        = piece_i.bytes;
-    frame.sop    = piece_i.first;
-    frame.eop    = piece_i.last;
-    frame.dw_en  = 16'hffff >> (5'd16 - piece_i.dws);
-    inline_data  = {4{pattern}};
-    if (!pick_piece) begin
-      frame.sop = 1'b1;
-      frame.eop = 1'b1;
-      attr      = '{write: 1'b1, default: '0};
-    end
+    tenant      = '0;
+    attr        = '{write: 1'b1, default: '0};
+    addr        = '0;
+    bytes       = '0;
+    frame       = '{sop: 1'b1, eop: 1'b1, default: '0};
+    inline_data = '0;
     if (pick_msg) begin
-      addr         = msg_i.addr[63:2];
-      bytes        = '{dws: DwsW'(1), last_be: 4'h0, first_be: 4'hf};
-      frame.dw_en  = 16'h0001;
-      inline_data  = 512'(msg_i.data);
+      addr        = msg_i.addr[63:2];
+      bytes       = '{dws: DwsW'(1), last_be: 4'h0, first_be: 4'hf};
+      frame.dw_en = 16'h0001;
+      inline_data = 512'(msg_i.data);
     end else if (pick_log) begin
-      tenant       = '{adi: '0, priv: log_i.priv, pasid_valid: log_i.pasid_valid,
-                       pasid: log_i.pasid};
-      addr         = {log_i.addr, 4'd0};
-      bytes        = '{dws: DwsW'(16), last_be: 4'hf, first_be: 4'hf};
-      frame.dw_en  = 16'hffff;
-      inline_data  = log_i.data;
+      tenant      = '{adi: '0, priv: log_i.priv, pasid_valid: log_i.pasid_valid,
+                      pasid: log_i.pasid};
+      addr        = {log_i.addr, 4'd0};
+      bytes       = '{dws: DwsW'(16), last_be: 4'hf, first_be: 4'hf};
+      frame.dw_en = 16'hffff;
+      inline_data = log_i.data;
     end else if (pick_rec) begin
-      tenant       = rec_i.rec.tenant;
-      attr.tc      = rec_i.rec.tc;
+      tenant          = rec_i.rec.tenant;
+      attr.tc         = rec_i.rec.tc;
       attr.translated = rec_i.translated;
-      addr         = rec_i.rec.addr[63:2];
-      bytes        = '{dws: DwsW'(8), last_be: 4'hf, first_be: 4'hf};
-      frame.dw_en  = 16'h00ff;
-      inline_data  = 512'(rec_i.rec.data);
+      addr            = rec_i.rec.addr[63:2];
+      bytes           = '{dws: DwsW'(8), last_be: 4'hf, first_be: 4'hf};
+      frame.dw_en     = 16'h00ff;
+      inline_data     = 512'(rec_i.rec.data);
+    end else if (pick_piece) begin
+      tenant          = piece_i.chunk.tenant;
+      attr.tc         = piece_i.chunk.tc;
+      attr.ido        = fn_i.ido_req;
+      attr.relaxed    = fn_i.relaxed && !piece_i.chunk.strict;
+      attr.translated = piece_i.chunk.translated;
+      addr            = piece_i.addr;
+      bytes           = piece_i.bytes;
+      frame.sop       = piece_i.first;
+      frame.eop       = piece_i.last;
+      frame.dw_en     = 16'hffff >> (5'd16 - piece_i.dws);
+      inline_data     = {4{pattern}};
     end
-    prefix_valid       = tenant.pasid_valid && !attr.translated && !pick_msg;
-    frame.prefix_valid = prefix_valid;
-    frame.prefix       = prefix_valid ? pasid_prefix(tenant) : '0;
-    frame.hdr          = mem_hdr(attr, fn_i.rid, addr, bytes);
+    if (picked) begin
+      frame.prefix_valid = tenant.pasid_valid && !attr.translated;
+      frame.prefix       = frame.prefix_valid ? pasid_prefix(tenant) : '0;
+      frame.hdr          = mem_hdr(attr, fn_i.rid, addr, bytes);
+    end
   end
 
   assign note = '{
