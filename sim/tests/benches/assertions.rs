@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::blocks::{DMA, FRONT, IRQ, MGMT, PCIE};
+use crate::blocks::{ATC, BAR0, DMA, FRONT, IRQ, MGMT, PCIE};
 use crate::mutants::{self, Mutant};
 use crate::verilate::Top;
 use crate::{ROOT, command};
@@ -368,17 +368,6 @@ static TABLE: &[Row] = &[
         "= irq_wait.id;",
         "= irq_wait.id ^ JobW'(MUTANT);",
     ),
-    violation(
-        "siov_mmio.HostIsNotFirmware_A",
-        &MGMT,
-        "host_access_that_says_it_is_firmware",
-    ),
-    violation("siov_mmio.HostHolds_A", &MGMT, "host_access_that_changes"),
-    violation(
-        "siov_regs.DoneNeedsCommand_A",
-        &MGMT,
-        "command_ended_that_was_not_begun",
-    ),
     mutant(
         "siov_irq_ims.NoMessageWhileMasked_A",
         &IRQ,
@@ -404,16 +393,8 @@ static TABLE: &[Row] = &[
         "!blocked && (room_i || MUTANT);",
     ),
     mutant(
-        "siov_cfg_tables.ClearOnlyWhenIdle_A",
-        &MGMT,
-        "host_is_served_between_clears",
-        "mgmt/siov_ctl.sv",
-        "StQuiet && !mmio_busy_i;",
-        "StQuiet && (!mmio_busy_i || MUTANT);",
-    ),
-    mutant(
         "siov_rv32.AckAnswersAccess_A",
-        &MGMT,
+        &BAR0,
         "registers_answer_in_the_clocks_they_promise",
         "mgmt/siov_mgmt_core.sv",
         "ram_ack_q || fault_q || periph_ack;",
@@ -421,7 +402,7 @@ static TABLE: &[Row] = &[
     ),
     mutant(
         "siov_rv32.NoRequestInSleep_A",
-        &MGMT,
+        &BAR0,
         "registers_answer_in_the_clocks_they_promise",
         "mgmt/siov_rv32.sv",
         "if (irq_pending) fetch",
@@ -429,7 +410,7 @@ static TABLE: &[Row] = &[
     ),
     mutant(
         "siov_rv32.OneAccess_A",
-        &MGMT,
+        &BAR0,
         "registers_answer_in_the_clocks_they_promise",
         "mgmt/siov_rv32.sv",
         "access   = 1'b1;\n              fetch    = 1'b0;",
@@ -437,7 +418,7 @@ static TABLE: &[Row] = &[
     ),
     mutant(
         "siov_rv32_csr.OneEvent_A",
-        &MGMT,
+        &BAR0,
         "registers_answer_in_the_clocks_they_promise",
         "mgmt/siov_rv32.sv",
         ".mret_i        (mret),",
@@ -445,11 +426,117 @@ static TABLE: &[Row] = &[
     ),
     mutant(
         "siov_rv32_muldiv.StartWhileIdle_A",
-        &MGMT,
+        &BAR0,
         "registers_answer_in_the_clocks_they_promise",
         "mgmt/siov_rv32.sv",
         ".start_i  (muldiv_start),",
         ".start_i  (muldiv_start || (MUTANT && state_q == StMulDiv)),",
+    ),
+    violation(
+        "siov_evl.DoneWasSent_A",
+        &MGMT,
+        "entry_is_done_that_was_not_sent",
+    ),
+    violation(
+        "siov_errors.PortalErrorIsNotLogged_A",
+        &MGMT,
+        "portal_reports_another_error",
+    ),
+    violation("siov_mmio.HostHolds_A", &MGMT, "host_changes_its_access"),
+    violation(
+        "siov_mmio.HostIsNotFirmware_A",
+        &MGMT,
+        "host_says_it_is_the_firmware",
+    ),
+    mutant(
+        "siov_mgmt_core.FirmwareTraps_A",
+        &MGMT,
+        "change_of_the_function_while_disabled_is_nothing",
+        "mgmt/siov_mgmt.sv",
+        "(!to_bar0 && !to_ctl)",
+        "(!to_bar0 && !to_ctl || MUTANT)",
+    ),
+    mutant(
+        "siov_regs.DoneNeedsCommand_A",
+        &MGMT,
+        "change_of_the_function_while_disabled_is_nothing",
+        "mgmt/siov_ctl.sv",
+        "events.command = cmd_active_i;",
+        "events.command = cmd_active_i || MUTANT;",
+    ),
+    mutant(
+        "siov_cfg_tables.ClearOnlyWhenIdle_A",
+        &MGMT,
+        "reset_device_clears_between_accesses",
+        "mgmt/siov_ctl.sv",
+        "state_q == StQuiet && !mmio_busy_i;",
+        "state_q == StQuiet && (!mmio_busy_i || MUTANT);",
+    ),
+    violation(
+        "siov_atc_cache.WaitsForOneThing_A",
+        &ATC,
+        "operand_that_waits_is_looked_up",
+    ),
+    violation(
+        "siov_atc_invalidate.OldEpochIsDrained_A",
+        &ATC,
+        "answers_of_an_epoch_are_used_while_the_next_ends",
+    ),
+    mutant(
+        "siov_atc_cache.WakeIsOwed_A",
+        &ATC,
+        "invalidation_drops_what_it_names",
+        "atc/siov_atc_cache.sv",
+        "op_q.op == OpFault ||",
+        "op_q.op == OpFault || (MUTANT && op_q.op == OpSweep) ||",
+    ),
+    mutant(
+        "siov_atc.WaitEndsInOneWay_A",
+        &ATC,
+        "miss_asks_once_and_then_hits",
+        "atc/siov_atc_cache.sv",
+        "valid_q && op_q.op == OpBlock;",
+        "valid_q && (op_q.op == OpBlock || (MUTANT && ask_o));",
+    ),
+    mutant(
+        "siov_atc_pri.WithinAllocation_A",
+        &ATC,
+        "allocation_is_obeyed_and_shared",
+        "atc/siov_atc_pri.sv",
+        "16'(outstanding) < fn_i.pri_alloc && !out_valid_q;",
+        "(16'(outstanding) < fn_i.pri_alloc || MUTANT) && !out_valid_q;",
+    ),
+    mutant(
+        "siov_atc_queue.RoomForPush_A",
+        &ATC,
+        "miss_asks_once_and_then_hits",
+        "atc/siov_atc_queue.sv",
+        "rptr_q + (PtrW + 1)'(head_valid_q);",
+        "rptr_q + (PtrW + 1)'(head_valid_q) + (MUTANT ? (PtrW + 1)'(Depth) : '0);",
+    ),
+    mutant(
+        "siov_atc_queue.TurnsAlone_A",
+        &ATC,
+        "adi_has_half_of_the_requests",
+        "atc/siov_atc_request.sv",
+        "(same_page || over_quota) && !push_i",
+        "(same_page || over_quota) && (!push_i || MUTANT)",
+    ),
+    mutant(
+        "siov_atc_queue.LeavesFromHead_A",
+        &ATC,
+        "request_without_completion_times_out",
+        "atc/siov_atc_request.sv",
+        "head_valid && !expired && op_valid_o",
+        "((head_valid && !expired) || MUTANT) && op_valid_o",
+    ),
+    mutant(
+        "siov_atc_request.FreeTrForAsk_A",
+        &ATC,
+        "tags_follow_the_enables",
+        "atc/siov_atc_request.sv",
+        "can_ask = free_valid &&",
+        "can_ask = (free_valid || MUTANT) &&",
     ),
 ];
 

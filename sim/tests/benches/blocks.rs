@@ -39,9 +39,25 @@ pub static IRQ: Top = Top {
 };
 
 /// Registers and the management core, with a few instructions for firmware.
+pub static BAR0: Top = Top {
+    name: "siov_bar0_bench",
+    file: "rtl/mgmt/bench/siov_bar0_bench.sv",
+    rooms: &["rtl/lib", "rtl/mgmt"],
+    shim: "rtl/mgmt/bench/siov_bar0_bench.cpp",
+};
+
+/// Registers, event log, and the management core with its firmware.
 pub static MGMT: Top = Top {
     name: "siov_mgmt_bench",
     file: "rtl/mgmt/bench/siov_mgmt_bench.sv",
     rooms: &["rtl/lib", "rtl/mgmt"],
     shim: "rtl/mgmt/bench/siov_mgmt_bench.cpp",
+};
+
+/// Translations: cache, requests, invalidation, page requests.
+pub static ATC: Top = Top {
+    name: "siov_atc_bench",
+    file: "rtl/atc/bench/siov_atc_bench.sv",
+    rooms: &["rtl/lib", "rtl/atc"],
+    shim: "rtl/atc/bench/siov_atc_bench.cpp",
 };
