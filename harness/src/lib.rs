@@ -7,9 +7,11 @@
 #![forbid(unsafe_code)]
 
 pub mod bench;
+pub mod checker;
 pub mod cli;
 pub mod dsa;
 pub mod endpoint;
+pub mod faults;
 pub mod guest;
 pub mod host;
 pub mod iommu;

@@ -59,6 +59,7 @@ impl Scenario {
             split_completions: self.host.split == Split::Random,
             mps: self.host.mps,
             mrrs: self.host.mrrs,
+            checker: self.host.checker,
             ..Knobs::default()
         }
     }

@@ -72,6 +72,8 @@ pub struct HostSettings {
     pub mps: u16,
     /// Max_Read_Request_Size, bytes.
     pub mrrs: u16,
+    /// Stop when a TLP breaks a rule of PCIe. Off, a run is a little faster.
+    pub checker: bool,
 }
 
 impl Default for HostSettings {
@@ -83,6 +85,7 @@ impl Default for HostSettings {
             split: Split::default(),
             mps: 256,
             mrrs: 512,
+            checker: true,
         }
     }
 }
