@@ -12,6 +12,7 @@ pub mod cli;
 pub mod dsa;
 pub mod endpoint;
 pub mod faults;
+pub mod fuzz;
 pub mod guest;
 pub mod host;
 pub mod iommu;

@@ -6,7 +6,8 @@
 
 use super::rule::{Rule, Verdict, demand};
 use crate::pcie::codec::TlpError;
-use crate::pcie::tlp::{Tlp, TlpRef};
+use crate::pcie::tlp::{AddressType, Tlp, TlpRef};
+use crate::pcie::{Bdf, Tag};
 
 /// Reads a TLP, or says which rule its bits break.
 pub(super) fn decode(words: &[u32]) -> Verdict<TlpRef<'_>> {
@@ -31,7 +32,7 @@ fn reserved(tlp: &TlpRef<'_>, header: &[u32]) -> Verdict {
     let zero = match tlp {
         Tlp::MemRead { request } | Tlp::MemWrite { request, .. } | Tlp::DmWr { request, .. } => {
             // In a Translation Request bit 0 is No Write (PCIe 10.2.2).
-            let no_write = u32::from(is_translation(request.at));
+            let no_write = u32::from(request.at == AddressType::TranslationRequest);
             header[header_dwords(header) - 1] & 3 & !no_write
         }
         Tlp::ConfigRead { .. } | Tlp::ConfigWrite { .. } => header[2] & 0xf003,
@@ -41,13 +42,18 @@ fn reserved(tlp: &TlpRef<'_>, header: &[u32]) -> Verdict {
     demand(header[0] & LN == 0 && zero == 0, Rule::HeaderReserved)
 }
 
-fn is_translation(at: crate::pcie::tlp::AddressType) -> bool {
-    at == crate::pcie::tlp::AddressType::TranslationRequest
-}
-
 /// Dwords of the header, prefix not counted.
 pub(super) fn header_dwords(header: &[u32]) -> usize {
     3 + (header[0] >> 29 & 1) as usize
+}
+
+/// Requester and tag of dwords that may be anything.
+pub(super) fn sender(words: &[u32]) -> Option<(Bdf, Tag)> {
+    let header = &words[usize::from(*words.first()? >> 29 == 0b100)..];
+    let (first, second) = (header.first()?, header.get(1)?);
+    let tag = (first >> 23 & 1) << 9 | (first >> 19 & 1) << 8 | second >> 8 & 0xff;
+    let requester = Bdf::from_raw((second >> 16) as u16);
+    Some((requester, Tag::new(tag as u16)))
 }
 
 /// The status field of a completion, which a decoded one no longer has when it is reserved.

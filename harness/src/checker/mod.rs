@@ -30,7 +30,9 @@ pub use rule::Rule;
 
 use crate::endpoint::{Credits, Cycle};
 use crate::mem::{Hpa, Memory};
-use crate::pcie::tlp::{AddressType, Completion, CompletionStatus, MemRequest, Message, Tlp};
+use crate::pcie::tlp::{
+    AddressType, Attributes, Completion, CompletionStatus, MemRequest, Message, Tlp,
+};
 use crate::pcie::{Bdf, Direction, Msi, Rcb, Tag, TlpEvent};
 use ats::Translations;
 use config::{Config, Effect};
@@ -260,6 +262,12 @@ impl Checker {
     /// Keeps up with a TLP that may break any rule, so that what follows is judged rightly.
     fn note_deliberate(&mut self, event: &TlpEvent<'_>) {
         let Ok(tlp) = header::decode(event.words) else {
+            // It may be answered all the same, as I/O requests are.
+            if let Some((requester, tag)) = header::sender(event.words) {
+                let requests = self.sender(requester);
+                requests.sent(tag, Kind::DmWr, (0, 4, Attributes::default()));
+                requests.excuse(tag);
+            }
             return;
         };
         match &tlp {
