@@ -9,12 +9,14 @@ pcie/siov_pcie_cfg_pkg.sv
 mgmt/siov_rv32_pkg.sv
 dma/siov_dma_pkg.sv
 irq/siov_irq_pkg.sv
+atc/siov_atc_pkg.sv
 -y .
 -y lib
 -y pcie
 -y adi
 -y sched
 -y engine
+-y atc
 -y dma
 -y irq
 -y mgmt

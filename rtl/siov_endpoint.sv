@@ -11,6 +11,7 @@ module siov_endpoint import siov_pkg::*; (
 
   input  logic       rx_valid_i,
   output logic       rx_ready_o,
+  output logic       rx_np_ready_o,
   input  tlp_beat_t  rx_i,
 
   output logic       tx_valid_o,
@@ -25,7 +26,23 @@ module siov_endpoint import siov_pkg::*; (
   pcie_fn_t                        fn;
   logic                            flr;
   logic                            flr_done;
-  logic                            np_pending;
+  logic                            dma_np_pending;
+  logic                            atc_np_pending;
+  logic                            tx_partial;
+  cpl_err_t                        dma_err;
+  cpl_err_t                        atc_err;
+  logic                            pri_busy;
+  logic                            pri_failure;
+  logic                            pri_uprgi;
+  logic                            pri_reset;
+  logic                            rx_msg_valid;
+  rx_msg_t                         rx_msg;
+  logic                            tr_tx_valid;
+  logic                            tr_tx_ready;
+  tlp_beat_t                       tr_tx;
+  logic                            msg_tx_valid;
+  logic                            msg_tx_ready;
+  tlp_beat_t                       msg_tx;
   logic                            reg_valid;
   reg_req_t                        reg_req;
   logic                            reg_rsp_valid;
@@ -78,6 +95,7 @@ module siov_endpoint import siov_pkg::*; (
   logic [MaxEngines-1:0][GrpW-1:0] engine_group;
   logic                            sched_busy;
   logic                            user_int_en;
+  logic                            log_on;
   logic                            job_valid;
   logic                            job_ready;
   dma_job_t                        job;
@@ -87,7 +105,8 @@ module siov_endpoint import siov_pkg::*; (
   logic                            rec_valid;
   logic                            rec_ready;
   dma_record_t                     rec;
-  logic                            rec_done;
+  logic                            rec_done_valid;
+  dma_rec_done_t                   rec_done;
   logic                            chk_valid;
   logic                            chk_ready;
   irq_id_t                         chk_id;
@@ -108,6 +127,25 @@ module siov_endpoint import siov_pkg::*; (
   dma_msg_t                        msg;
   logic                            msg_done;
   logic                            dma_busy;
+  logic                            lk_valid;
+  logic                            lk_ready;
+  lookup_t                         lk;
+  logic                            lk_rsp_valid;
+  lookup_rsp_t                     lk_rsp;
+  logic                            xlat_wake_valid;
+  logic [JobW-1:0]                 xlat_wake_job;
+  operand_e                        xlat_wake_operand;
+  logic                            forget_valid;
+  logic [JobW-1:0]                 forget_job;
+  logic [1:0]                      epoch_busy;
+  logic                            drop_valid;
+  logic [AdiW-1:0]                 drop_adi;
+  logic                            atc_busy;
+  logic                            halted;
+  logic                            evl_valid;
+  logic                            evl_ready;
+  dma_log_t                        evl;
+  logic                            evl_done;
   logic                            irq_clear;
   logic                            irq_clearing;
   logic                            irq_reg_valid;
@@ -120,36 +158,52 @@ module siov_endpoint import siov_pkg::*; (
   logic                            mgmt_busy;
 
   siov_pcie u_pcie (
-    .clk_i           (clk_i),
-    .rst_ni          (rst_ni),
-    .strap_i         (strap_i),
-    .rx_valid_i      (rx_valid_i),
-    .rx_ready_o      (rx_ready_o),
-    .rx_i            (rx_i),
-    .tx_valid_o      (tx_valid_o),
-    .tx_ready_i      (tx_ready_i),
-    .tx_o            (tx_o),
-    .tx_fc_i         (tx_fc_i),
-    .fn_o            (fn),
-    .flr_o           (flr),
-    .flr_done_i      (flr_done),
-    .np_pending_i    (np_pending),
-    .reg_valid_o     (reg_valid),
-    .reg_o           (reg_req),
-    .reg_rsp_valid_i (reg_rsp_valid),
-    .reg_rdata_i     (reg_rdata),
-    .portal_valid_o  (portal_valid),
-    .portal_ready_i  (portal_ready),
-    .portal_o        (portal),
-    .cpl_valid_o     (cpl_valid),
-    .cpl_o           (cpl),
-    .np_tx_valid_i   (np_tx_valid),
-    .np_tx_ready_o   (np_tx_ready),
-    .np_tx_i         (np_tx),
-    .p_tx_valid_i    (p_tx_valid),
-    .p_tx_ready_o    (p_tx_ready),
-    .p_tx_i          (p_tx),
-    .busy_o          (pcie_busy)
+    .clk_i            (clk_i),
+    .rst_ni           (rst_ni),
+    .strap_i          (strap_i),
+    .rx_valid_i       (rx_valid_i),
+    .rx_ready_o       (rx_ready_o),
+    .rx_np_ready_o    (rx_np_ready_o),
+    .rx_i             (rx_i),
+    .tx_valid_o       (tx_valid_o),
+    .tx_ready_i       (tx_ready_i),
+    .tx_o             (tx_o),
+    .tx_fc_i          (tx_fc_i),
+    .fn_o             (fn),
+    .flr_o            (flr),
+    .flr_done_i       (flr_done),
+    .np_pending_i     (dma_np_pending || atc_np_pending),
+    .dma_err_i        (dma_err),
+    .atc_err_i        (atc_err),
+    .pri_pending_i    (pri_busy),
+    .pri_failure_i    (pri_failure),
+    .pri_unexpected_i (pri_uprgi),
+    .pri_reset_o      (pri_reset),
+    .reg_valid_o      (reg_valid),
+    .reg_o            (reg_req),
+    .reg_rsp_valid_i  (reg_rsp_valid),
+    .reg_rdata_i      (reg_rdata),
+    .portal_valid_o   (portal_valid),
+    .portal_ready_i   (portal_ready),
+    .portal_o         (portal),
+    .cpl_valid_o      (cpl_valid),
+    .cpl_o            (cpl),
+    .rx_msg_valid_o   (rx_msg_valid),
+    .rx_msg_o         (rx_msg),
+    .np_tx_valid_i    (np_tx_valid),
+    .np_tx_ready_o    (np_tx_ready),
+    .np_tx_i          (np_tx),
+    .p_tx_valid_i     (p_tx_valid),
+    .p_tx_ready_o     (p_tx_ready),
+    .p_tx_i           (p_tx),
+    .tr_tx_valid_i    (tr_tx_valid),
+    .tr_tx_ready_o    (tr_tx_ready),
+    .tr_tx_i          (tr_tx),
+    .msg_tx_valid_i   (msg_tx_valid),
+    .msg_tx_ready_o   (msg_tx_ready),
+    .msg_tx_i         (msg_tx),
+    .tx_partial_o     (tx_partial),
+    .busy_o           (pcie_busy)
   );
 
   siov_adi u_adi (
@@ -212,69 +266,128 @@ module siov_endpoint import siov_pkg::*; (
   );
 
   siov_engine u_engine (
-    .clk_i           (clk_i),
-    .rst_ni          (rst_fn_n),
-    .user_int_en_i   (user_int_en),
-    .work_valid_i    (work_valid),
-    .work_ready_o    (work_ready),
-    .work_i          (work),
-    .job_valid_o     (job_valid),
-    .job_ready_i     (job_ready),
-    .job_o           (job),
-    .done_valid_i    (done_valid),
-    .done_ready_o    (done_ready),
-    .done_i          (done),
-    .rec_valid_o     (rec_valid),
-    .rec_ready_i     (rec_ready),
-    .rec_o           (rec),
-    .rec_done_i      (rec_done),
-    .chk_valid_o     (chk_valid),
-    .chk_ready_i     (chk_ready),
-    .chk_id_o        (chk_id),
-    .chk_tenant_o    (chk_tenant),
-    .chk_rsp_valid_i (chk_rsp_valid),
-    .chk_ok_i        (chk_ok),
-    .irq_valid_o     (irq_valid),
-    .irq_ready_i     (irq_ready),
-    .irq_id_o        (irq_id),
-    .irq_done_i      (irq_done),
-    .retire_valid_o  (retire_valid),
-    .retire_adi_o    (retire_adi),
-    .error_valid_o   (eng_error_valid),
-    .error_ready_i   (eng_error_ready),
-    .error_o         (eng_error),
-    .busy_o          (engine_busy)
+    .clk_i            (clk_i),
+    .rst_ni           (rst_fn_n),
+    .user_int_en_i    (user_int_en),
+    .log_on_i         (log_on),
+    .work_valid_i     (work_valid),
+    .work_ready_o     (work_ready),
+    .work_i           (work),
+    .job_valid_o      (job_valid),
+    .job_ready_i      (job_ready),
+    .job_o            (job),
+    .done_valid_i     (done_valid),
+    .done_ready_o     (done_ready),
+    .done_i           (done),
+    .rec_valid_o      (rec_valid),
+    .rec_ready_i      (rec_ready),
+    .rec_o            (rec),
+    .rec_done_valid_i (rec_done_valid),
+    .rec_done_i       (rec_done),
+    .chk_valid_o      (chk_valid),
+    .chk_ready_i      (chk_ready),
+    .chk_id_o         (chk_id),
+    .chk_tenant_o     (chk_tenant),
+    .chk_rsp_valid_i  (chk_rsp_valid),
+    .chk_ok_i         (chk_ok),
+    .irq_valid_o      (irq_valid),
+    .irq_ready_i      (irq_ready),
+    .irq_id_o         (irq_id),
+    .irq_done_i       (irq_done),
+    .retire_valid_o   (retire_valid),
+    .retire_adi_o     (retire_adi),
+    .error_valid_o    (eng_error_valid),
+    .error_ready_i    (eng_error_ready),
+    .error_o          (eng_error),
+    .busy_o           (engine_busy)
   );
 
   siov_dma u_dma (
-    .clk_i         (clk_i),
-    .rst_ni        (rst_fn_n),
-    .fn_i          (fn),
-    .quiesce_i     (quiesce),
-    .np_pending_o  (np_pending),
-    .job_valid_i   (job_valid),
-    .job_ready_o   (job_ready),
-    .job_i         (job),
-    .done_valid_o  (done_valid),
-    .done_ready_i  (done_ready),
-    .done_o        (done),
-    .rec_valid_i   (rec_valid),
-    .rec_ready_o   (rec_ready),
-    .rec_i         (rec),
-    .rec_done_o    (rec_done),
-    .msg_valid_i   (msg_valid),
-    .msg_ready_o   (msg_ready),
-    .msg_i         (msg),
-    .msg_done_o    (msg_done),
-    .cpl_valid_i   (cpl_valid),
-    .cpl_i         (cpl),
-    .np_tx_valid_o (np_tx_valid),
-    .np_tx_ready_i (np_tx_ready),
-    .np_tx_o       (np_tx),
-    .p_tx_valid_o  (p_tx_valid),
-    .p_tx_ready_i  (p_tx_ready),
-    .p_tx_o        (p_tx),
-    .busy_o        (dma_busy)
+    .clk_i            (clk_i),
+    .rst_ni           (rst_fn_n),
+    .fn_i             (fn),
+    .quiesce_i        (quiesce),
+    .halt_i           (halted),
+    .np_pending_o     (dma_np_pending),
+    .job_valid_i      (job_valid),
+    .job_ready_o      (job_ready),
+    .job_i            (job),
+    .done_valid_o     (done_valid),
+    .done_ready_i     (done_ready),
+    .done_o           (done),
+    .rec_valid_i      (rec_valid),
+    .rec_ready_o      (rec_ready),
+    .rec_i            (rec),
+    .rec_done_valid_o (rec_done_valid),
+    .rec_done_o       (rec_done),
+    .log_valid_i      (evl_valid),
+    .log_ready_o      (evl_ready),
+    .log_i            (evl),
+    .log_done_o       (evl_done),
+    .msg_valid_i      (msg_valid),
+    .msg_ready_o      (msg_ready),
+    .msg_i            (msg),
+    .msg_done_o       (msg_done),
+    .lk_valid_o       (lk_valid),
+    .lk_ready_i       (lk_ready),
+    .lk_o             (lk),
+    .lk_rsp_valid_i   (lk_rsp_valid),
+    .lk_rsp_i         (lk_rsp),
+    .wake_valid_i     (xlat_wake_valid),
+    .wake_job_i       (xlat_wake_job),
+    .wake_operand_i   (xlat_wake_operand),
+    .forget_valid_o   (forget_valid),
+    .forget_job_o     (forget_job),
+    .epoch_busy_o     (epoch_busy),
+    .cpl_valid_i      (cpl_valid),
+    .cpl_i            (cpl),
+    .err_o            (dma_err),
+    .np_tx_valid_o    (np_tx_valid),
+    .np_tx_ready_i    (np_tx_ready),
+    .np_tx_o          (np_tx),
+    .p_tx_valid_o     (p_tx_valid),
+    .p_tx_ready_i     (p_tx_ready),
+    .p_tx_o           (p_tx),
+    .busy_o           (dma_busy)
+  );
+
+  siov_atc u_atc (
+    .clk_i          (clk_i),
+    .rst_ni         (rst_fn_n),
+    .strap_i        (strap_i),
+    .fn_i           (fn),
+    .quiesce_i      (quiesce),
+    .halt_i         (halted),
+    .np_pending_o   (atc_np_pending),
+    .lk_valid_i     (lk_valid),
+    .lk_ready_o     (lk_ready),
+    .lk_i           (lk),
+    .lk_rsp_valid_o (lk_rsp_valid),
+    .lk_rsp_o       (lk_rsp),
+    .wake_valid_o   (xlat_wake_valid),
+    .wake_job_o     (xlat_wake_job),
+    .wake_operand_o (xlat_wake_operand),
+    .forget_valid_i (forget_valid),
+    .forget_job_i   (forget_job),
+    .epoch_busy_i   (epoch_busy),
+    .drop_valid_i   (drop_valid),
+    .drop_adi_i     (drop_adi),
+    .cpl_valid_i    (cpl_valid),
+    .cpl_i          (cpl),
+    .rx_msg_valid_i (rx_msg_valid),
+    .rx_msg_i       (rx_msg),
+    .tr_tx_valid_o  (tr_tx_valid),
+    .tr_tx_ready_i  (tr_tx_ready),
+    .tr_tx_o        (tr_tx),
+    .msg_tx_valid_o (msg_tx_valid),
+    .msg_tx_ready_i (msg_tx_ready),
+    .msg_tx_o       (msg_tx),
+    .err_o          (atc_err),
+    .pri_failure_o  (pri_failure),
+    .pri_uprgi_o    (pri_uprgi),
+    .pri_busy_o     (pri_busy),
+    .pri_reset_i    (pri_reset),
+    .busy_o         (atc_busy)
   );
 
   siov_irq u_irq (
@@ -282,6 +395,7 @@ module siov_endpoint import siov_pkg::*; (
     .rst_ni          (rst_fn_n),
     .strap_i         (strap_i),
     .fn_i            (fn),
+    .halt_i          (halted),
     .clear_i         (irq_clear),
     .clearing_o      (irq_clearing),
     .reg_valid_i     (irq_reg_valid),
@@ -327,6 +441,8 @@ module siov_endpoint import siov_pkg::*; (
     .ctl_we_o            (ctl_we),
     .ctl_adi_o           (ctl_adi),
     .ctl_o               (ctl),
+    .drop_valid_o        (drop_valid),
+    .drop_adi_o          (drop_adi),
     .stat_valid_o        (stat_valid),
     .stat_adi_o          (stat_adi),
     .stat_rsp_valid_i    (stat_rsp_valid),
@@ -337,12 +453,18 @@ module siov_endpoint import siov_pkg::*; (
     .engine_en_o         (engine_en),
     .engine_group_o      (engine_group),
     .user_int_en_o       (user_int_en),
+    .log_on_o            (log_on),
+    .halted_o            (halted),
     .adi_error_valid_i   (adi_error_valid),
     .adi_error_ready_o   (adi_error_ready),
     .adi_error_i         (adi_error),
     .eng_error_valid_i   (eng_error_valid),
     .eng_error_ready_o   (eng_error_ready),
     .eng_error_i         (eng_error),
+    .evl_valid_o         (evl_valid),
+    .evl_ready_i         (evl_ready),
+    .evl_o               (evl),
+    .evl_done_i          (evl_done),
     .busy_o              (mgmt_busy)
   );
 
@@ -352,11 +474,12 @@ module siov_endpoint import siov_pkg::*; (
     .flr_i        (flr),
     .flr_done_o   (flr_done),
     .quiesce_o    (quiesce),
-    .np_pending_i (np_pending),
+    .np_pending_i (dma_np_pending || atc_np_pending),
+    .tx_partial_i (tx_partial),
     .rst_fn_no    (rst_fn_n)
   );
 
-  assign idle_o = !(pcie_busy || adi_busy || sched_busy || engine_busy || dma_busy || irq_busy ||
-                    mgmt_busy || inflight != '0);
+  assign idle_o = !(pcie_busy || adi_busy || sched_busy || engine_busy || dma_busy || atc_busy ||
+                    irq_busy || mgmt_busy || inflight != '0);
 
 endmodule

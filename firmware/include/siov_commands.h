@@ -20,6 +20,8 @@ enum siov_command {
   SIOV_CMD_DRAIN_WQ = 8,
   SIOV_CMD_ABORT_WQ = 9,
   SIOV_CMD_RESET_WQ = 10,
+  SIOV_CMD_DRAIN_PASID = 11,
+  SIOV_CMD_ABORT_PASID = 12,
   SIOV_CMD_REQUEST_INT_HANDLE = 13,
   SIOV_CMD_RELEASE_INT_HANDLE = 14,
 };
@@ -33,16 +35,19 @@ enum siov_command_error {
   SIOV_ERR_HALT = 0x05,            // device is in Halt
   SIOV_ERR_NOT_DISABLED = 0x10,    // Enable Device: device not Disabled
   SIOV_ERR_BME = 0x12,             // Bus Master Enable is 0
+  SIOV_ERR_PRI_ALLOC = 0x13,       // PRI with an allocation of 0 or beyond the capacity
   SIOV_ERR_TOTAL_SIZE = 0x14,      // sum of WQ sizes is more than the device has
   SIOV_ERR_GROUP = 0x15,           // group with only WQs or only engines, or one beyond the last
   SIOV_ERR_GROUP_WQ = 0x16,        // WQ in several groups, in none, unused or beyond the last
   SIOV_ERR_GROUP_ENGINE = 0x17,    // engine in several groups or beyond the last
+  SIOV_ERR_EVL = 0x19,             // event log with too few entries or beyond the last address
+  SIOV_ERR_EVL_PASID = 0x1b,       // event log with a PASID or privilege that config space forbids
   SIOV_ERR_NOT_ENABLED = 0x20,     // Enable WQ: device not Enabled
   SIOV_ERR_WQ_NOT_DISABLED = 0x21,
   SIOV_ERR_WQ_SIZE = 0x22,         // size 0
   SIOV_ERR_WQ_PRIORITY = 0x23,     // priority 0
   SIOV_ERR_WQ_MODE = 0x24,         // mode not supported
-  SIOV_ERR_WQ_BOF = 0x25,          // block on fault not supported
+  SIOV_ERR_WQ_BOF = 0x25,          // block on fault without PRI Enable in config space
   SIOV_ERR_WQ_PASID = 0x26,        // PASID without PASID Enable in config space
   SIOV_ERR_WQ_BATCH = 0x27,        // largest batch 0 or beyond the capability
   SIOV_ERR_WQ_XFER = 0x28,         // largest transfer beyond the capability

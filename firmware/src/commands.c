@@ -62,8 +62,6 @@ static void set_wq_state(uint32_t wq, uint32_t state) {
 
 static bool halted(void) { return ctl(SIOV_CTL_EVENTS_OFFSET) & SIOV_CTL_EVENTS_HALT_MASK; }
 
-static void acknowledge_halt(void) { set_ctl(SIOV_CTL_EVENTS_OFFSET, SIOV_CTL_EVENTS_HALT_MASK); }
-
 // ----------------------------------------------------------------------------------------------
 // Queues
 
@@ -109,22 +107,33 @@ static bool is_busy(uint32_t wq) {
   return ctl(SIOV_CTL_WQ_STATUS_OFFSET) != 0;
 }
 
+#define ANY_PASID ~0u
+#define NO_PASID (ANY_PASID - 1)
+
 // Work queues a command is about: bit n of `bits` is WQ first + n, and so on for every 32 up to
-// `end`.
+// `end`; of these the ones that use `pasid`.
 typedef struct {
   uint32_t first;
   uint32_t end;
   uint32_t bits;
+  uint32_t pasid;
 } wq_set_t;
 
-static wq_set_t all_wqs(void) { return (wq_set_t){0, num_wqs(), ~0u}; }
+static wq_set_t all_wqs(void) { return (wq_set_t){0, num_wqs(), ~0u, ANY_PASID}; }
+
+static uint32_t wq_pasid(uint32_t wq) {
+  uint32_t mode = wqcfg(wq, SIOV_WQCFG_MODE_OFFSET);
+  return FIELD(mode, SIOV_WQCFG_MODE_PASID_EN) ? FIELD(mode, SIOV_WQCFG_MODE_PASID) : NO_PASID;
+}
+
+static bool is_member(wq_set_t set, uint32_t wq) {
+  return set.bits >> (wq - set.first) % 32 & 1 &&
+         (set.pasid == ANY_PASID || set.pasid == wq_pasid(wq));
+}
 
 // The next member from `wq` on whose state is `state`, or, if `is` is false, another; else `end`.
 static uint32_t next(wq_set_t set, uint32_t wq, bool is, uint32_t state) {
-  while (wq < set.end &&
-         !((set.bits >> (wq - set.first) % 32 & 1) && (wq_state(wq) == state) == is)) {
-    wq++;
-  }
+  while (wq < set.end && !((wq_state(wq) == state) == is && is_member(set, wq))) wq++;
   return wq;
 }
 
@@ -132,12 +141,18 @@ static uint32_t next(wq_set_t set, uint32_t wq, bool is, uint32_t state) {
   for (uint32_t wq = next(set, (set).first, false, DISABLED); wq < (set).end;                      \
        wq = next(set, wq + 1, false, DISABLED))
 
-// Waits until each queue has been empty with everything of it ended. False if the device halts.
+static bool log_is_busy(void) { return ctl(SIOV_CTL_EVL_OFFSET) & SIOV_CTL_EVL_BUSY_MASK; }
+
+// Waits until each queue has been empty with everything of it ended, its errors in the event log.
+// False if the device halts.
 static bool wait_idle(wq_set_t set) {
   FOR_EACH_ACTIVE(wq, set) {
     while (is_busy(wq)) {
       if (halted()) return false;
     }
+  }
+  while (log_is_busy()) {
+    if (halted()) return false;
   }
   return true;
 }
@@ -239,13 +254,53 @@ static uint32_t place_wqs(void) {
   return SIOV_ERR_NONE;
 }
 
+// Page requests that the IOMMU lets the device have outstanding.
+static uint32_t check_pri(void) {
+  uint32_t pri = ctl(SIOV_CTL_PRI_OFFSET);
+  uint32_t alloc = FIELD(pri, SIOV_CTL_PRI_ALLOC);
+
+  if (!FIELD(ctl(SIOV_CTL_PCIE_OFFSET), SIOV_CTL_PCIE_PRI_EN)) return SIOV_ERR_NONE;
+  return alloc == 0 || alloc > FIELD(pri, SIOV_CTL_PRI_CAPACITY) ? SIOV_ERR_PRI_ALLOC
+                                                                 : SIOV_ERR_NONE;
+}
+
+static bool log_is_on(void) { return FIELD(reg(SIOV_GENCFG_OFFSET), SIOV_GENCFG_EVL_EN); }
+
+#define EVL_MIN_ENTRIES 64
+#define EVL_ENTRY_BYTES 64
+
+static uint32_t check_log(void) {
+  uint32_t flags = reg(SIOV_EVLCFG0_OFFSET);
+  uint64_t base = ((uint64_t)reg(SIOV_EVLCFG0_OFFSET + 4) << 32 | flags) & SIOV_EVLCFG0_BASE_MASK;
+  uint64_t entries = FIELD(reg(SIOV_EVLCFG1_OFFSET), SIOV_EVLCFG1_SIZE);
+  uint32_t pcie = ctl(SIOV_CTL_PCIE_OFFSET);
+  bool pasid_en = FIELD(flags, SIOV_EVLCFG0_PASID_EN);
+  bool priv = FIELD(flags, SIOV_EVLCFG0_PRIV);
+
+  if (entries < EVL_MIN_ENTRIES) return SIOV_ERR_EVL;
+  if (base + (entries * EVL_ENTRY_BYTES - 1) < base) return SIOV_ERR_EVL;
+  if (pasid_en && !FIELD(pcie, SIOV_CTL_PCIE_PASID_EN)) return SIOV_ERR_EVL_PASID;
+  if (priv && !FIELD(pcie, SIOV_CTL_PCIE_PRIV_EN)) return SIOV_ERR_EVL_PASID;
+  return SIOV_ERR_NONE;
+}
+
+static void start_log(void) {
+  while (log_is_busy()) { // with what has come after the device was Disabled
+  }
+  set_reg(SIOV_EVLSTATUS_OFFSET, 0);
+  set_reg(SIOV_EVLSTATUS_OFFSET + 4, 0);
+}
+
 static uint32_t enable_device(void) {
   if (device_state() != DISABLED) return SIOV_ERR_NOT_DISABLED;
   if (!FIELD(ctl(SIOV_CTL_PCIE_OFFSET), SIOV_CTL_PCIE_BME)) return SIOV_ERR_BME;
-  uint32_t error = check_groups();
+  uint32_t error = check_pri();
+  if (error == SIOV_ERR_NONE) error = check_groups();
   if (error == SIOV_ERR_NONE) error = place_wqs();
+  if (error == SIOV_ERR_NONE && log_is_on()) error = check_log();
   if (error != SIOV_ERR_NONE) return error;
 
+  if (log_is_on()) start_log();
   for (uint32_t group = 0; group < SIOV_GRPCFG_COUNT; group++) {
     uint32_t engines = group_engines(group, 0);
     for (uint32_t i = 0; i < SIOV_CTL_ENGINE_COUNT; i++) {
@@ -258,30 +313,33 @@ static uint32_t enable_device(void) {
   return SIOV_ERR_NONE;
 }
 
+// The end of a command that leaves the device Disabled, unless it has halted until now: the write
+// to GENSTS then has no effect.
+static uint32_t end_disabled(void) {
+  set_device_state(DISABLED);
+  return device_state() == DISABLED ? SIOV_ERR_NONE : SIOV_ERR_HARDWARE;
+}
+
 static uint32_t disable_device(void) {
   if (device_state() != ENABLED) return SIOV_ERR_DEV_NOT_ENABLED;
   set_device_state(IN_PROGRESS);
   if (!stop(all_wqs(), ROW_CLOSED)) return SIOV_ERR_HARDWARE;
   stop_engines();
-  set_device_state(DISABLED);
-  return SIOV_ERR_NONE;
+  return end_disabled();
 }
 
-// Works in Halt, too, and whatever makes the device halt while it is at it.
 static uint32_t reset_device(void) {
   if (device_state() != DISABLED) {
     set_device_state(IN_PROGRESS);
-    while (!stop(all_wqs(), ROW_DISCARD)) acknowledge_halt();
+    if (!stop(all_wqs(), ROW_DISCARD)) return SIOV_ERR_HARDWARE;
     stop_engines();
   }
   set_ctl(SIOV_CTL_CLEAR_OFFSET, 1);
-  acknowledge_halt();
-  set_device_state(DISABLED);
-  return SIOV_ERR_NONE;
+  return end_disabled();
 }
 
 void siov_halt(void) {
-  acknowledge_halt();
+  set_ctl(SIOV_CTL_EVENTS_OFFSET, SIOV_CTL_EVENTS_HALT_MASK);
   wq_set_t set = all_wqs();
   FOR_EACH_ACTIVE(wq, set) set_row(wq, ROW_DISCARD);
 }
@@ -300,8 +358,7 @@ static uint32_t check_wq(uint32_t wq) {
   if (wqcfg(wq, SIOV_WQCFG_SIZE_OFFSET) == 0) return SIOV_ERR_WQ_SIZE;
   if (!FIELD(mode, SIOV_WQCFG_MODE_PRIO)) return SIOV_ERR_WQ_PRIORITY;
   if (!FIELD(mode, SIOV_WQCFG_MODE_DEDICATED)) return SIOV_ERR_WQ_MODE;
-  if (FIELD(mode, SIOV_WQCFG_MODE_BLOCK_ON_FAULT) &&
-      !FIELD(SIOV_GENCAP_RESET, SIOV_GENCAP_BLOCK_ON_FAULT)) {
+  if (FIELD(mode, SIOV_WQCFG_MODE_BLOCK_ON_FAULT) && !FIELD(pcie, SIOV_CTL_PCIE_PRI_EN)) {
     return SIOV_ERR_WQ_BOF;
   }
   if (pasid_en && !FIELD(pcie, SIOV_CTL_PCIE_PASID_EN)) return SIOV_ERR_WQ_PASID;
@@ -358,7 +415,7 @@ static uint32_t reset_wqs(wq_set_t set) {
 // Commands whose operand names WQs: bits 19:16 a group of 16, bits 15:0 a map of these.
 static uint32_t on_wqs(uint32_t command, uint32_t operand) {
   uint32_t first = (operand >> 16) * 16;
-  wq_set_t set = {first, first + 16, operand & 0xffff};
+  wq_set_t set = {first, first + 16, operand & 0xffff, ANY_PASID};
 
   for (uint32_t wq = first; wq < set.end; wq++) {
     if (set.bits >> (wq - first) & 1 && wq >= num_wqs()) return SIOV_ERR_WQ_INDEX;
@@ -369,6 +426,14 @@ static uint32_t on_wqs(uint32_t command, uint32_t operand) {
   bool ok = command == SIOV_CMD_DISABLE_WQ ? stop(set, ROW_CLOSED)
             : command == SIOV_CMD_DRAIN_WQ ? wait_idle(set)
                                            : abort_queued(set);
+  return ok ? SIOV_ERR_NONE : SIOV_ERR_HARDWARE;
+}
+
+// Commands whose operand is a PASID: a dedicated WQ is drained or aborted whole.
+static uint32_t on_pasid(uint32_t command, uint32_t pasid) {
+  wq_set_t set = all_wqs();
+  set.pasid = pasid;
+  bool ok = command == SIOV_CMD_DRAIN_PASID ? wait_idle(set) : abort_queued(set);
   return ok ? SIOV_ERR_NONE : SIOV_ERR_HARDWARE;
 }
 
@@ -420,7 +485,7 @@ uint32_t siov_command(uint32_t cmd) {
       cmd & ~(SIOV_CMD_COMMAND_MASK | SIOV_CMD_OPERAND_MASK | SIOV_CMD_INT_REQ_MASK);
 
   if (!(SIOV_CMDCAP_RESET >> command & 1)) return SIOV_ERR_COMMAND;
-  if (device_state() == HALT && command != SIOV_CMD_RESET_DEVICE) return SIOV_ERR_HALT;
+  if (device_state() == HALT) return SIOV_ERR_HALT; // Reset Device, too: GENSTS asks for FLR
   if (reserved) return SIOV_ERR_RESERVED;
 
   switch (command) {
@@ -429,6 +494,8 @@ uint32_t siov_command(uint32_t cmd) {
     case SIOV_CMD_DRAIN_WQ:
     case SIOV_CMD_ABORT_WQ:
     case SIOV_CMD_RESET_WQ: return on_wqs(command, operand);
+    case SIOV_CMD_DRAIN_PASID:
+    case SIOV_CMD_ABORT_PASID: return on_pasid(command, operand);
     case SIOV_CMD_REQUEST_INT_HANDLE: return request_int_handle(operand);
     case SIOV_CMD_RELEASE_INT_HANDLE: return set_granted(operand, false);
     default: return operand ? SIOV_ERR_RESERVED : on_device(command);

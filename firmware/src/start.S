@@ -15,7 +15,10 @@ _start:
   csrw mie, t0
   call main
 
-// A trap is a defect of the firmware. The command that was under way stays active for all to see.
+// A trap is a defect of the firmware. The command that was under way stays active for all to see,
+// and the core sleeps: without MEIE nothing ends WFI.
   .balign 4
 trapped:
+  csrw mie, zero
+  wfi
   j trapped

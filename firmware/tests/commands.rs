@@ -71,7 +71,7 @@ const HALT: u32 = 3;
 #[test]
 fn unknown_command_ends_with_01() {
     let mut device = Device::new();
-    for command in [0, 11, 12, 15, 31] {
+    for command in [0, 15, 31] {
         assert_eq!(
             device.command(cmd(command, 0)),
             SIOV_ERR_COMMAND,
@@ -102,13 +102,19 @@ fn operand_of_device_command_ends_with_04() {
 }
 
 #[test]
-fn halted_device_answers_05() {
-    let mut device = Device::new();
-    device.set_state(HALT);
-    assert_eq!(
-        device.command(cmd(SIOV_CMD_ENABLE_DEVICE, 0)),
-        SIOV_ERR_HALT
-    );
+fn halted_device_answers_every_command_with_05() {
+    let mut device = running();
+    device.halt();
+    device.handle_halt();
+    device.rows.clear();
+
+    for command in 1..=14 {
+        assert_eq!(device.command(cmd(command, 0)), SIOV_ERR_HALT, "{command}");
+    }
+
+    assert_eq!(device.rows, []);
+    assert_eq!(device.state(), HALT);
+    assert!(!device.cleared);
 }
 
 // ----------------------------------------------------------------------------------------------
@@ -142,7 +148,8 @@ fn enable_device_error(change: impl FnOnce(&mut Device)) -> u32 {
     let mut device = configured();
     change(&mut device);
     let error = device.command(cmd(SIOV_CMD_ENABLE_DEVICE, 0));
-    assert!(error == SIOV_ERR_NOT_DISABLED || device.state() == DISABLED);
+    let enabled = error == SIOV_ERR_NONE || error == SIOV_ERR_NOT_DISABLED;
+    assert_eq!(device.state() == ENABLED, enabled);
     error
 }
 
@@ -229,6 +236,106 @@ fn engine_in_two_groups_ends_with_17() {
 fn engine_bit_beyond_the_last_engine_ends_with_17() {
     let error = enable_device_error(|device| device.set_group(1, 0b100, 0b1_0100));
     assert_eq!(error, SIOV_ERR_GROUP_ENGINE);
+}
+
+#[test]
+fn page_request_allocation_from_1_to_capacity_is_legal() {
+    for (allocation, expected) in [
+        (0, SIOV_ERR_PRI_ALLOC),
+        (1, SIOV_ERR_NONE),
+        (512, SIOV_ERR_NONE),
+        (513, SIOV_ERR_PRI_ALLOC),
+    ] {
+        let error = enable_device_error(|device| {
+            device.enable_in_config_space(SIOV_CTL_PCIE_PRI_EN_MASK);
+            device.set_pri_allocation(allocation);
+        });
+        assert_eq!(error, expected, "{allocation}");
+    }
+}
+
+#[test]
+fn page_request_allocation_does_not_matter_without_pri() {
+    let error = enable_device_error(|device| device.set_pri_allocation(0));
+    assert_eq!(error, SIOV_ERR_NONE);
+}
+
+/// A device with an event log of `entries` entries at `base`; `flags` are those of EVLCFG.
+fn log(device: &mut Device, base: u64, entries: u32, flags: u32) {
+    let config = base | u64::from(flags);
+    device.set_reg(SIOV_GENCFG_OFFSET, SIOV_GENCFG_EVL_EN_MASK);
+    device.set_reg(SIOV_EVLCFG0_OFFSET, config as u32);
+    device.set_reg(SIOV_EVLCFG0_OFFSET + 4, (config >> 32) as u32);
+    device.set_reg(SIOV_EVLCFG1_OFFSET, entries);
+}
+
+#[test]
+fn event_log_of_fewer_than_64_entries_ends_with_19() {
+    for (entries, expected) in [(0, SIOV_ERR_EVL), (63, SIOV_ERR_EVL), (64, SIOV_ERR_NONE)] {
+        let error = enable_device_error(|device| log(device, 0x1000, entries, 0));
+        assert_eq!(error, expected, "{entries}");
+    }
+}
+
+#[test]
+fn event_log_beyond_the_last_address_ends_with_19() {
+    let last_page = 0xffff_ffff_ffff_f000;
+    for (entries, expected) in [(64, SIOV_ERR_NONE), (65, SIOV_ERR_EVL)] {
+        let error = enable_device_error(|device| log(device, last_page, entries, 0));
+        assert_eq!(error, expected, "{entries}");
+    }
+}
+
+#[test]
+fn event_log_with_pasid_while_function_has_none_ends_with_1b() {
+    let error = enable_device_error(|device| {
+        device.set_ctl(SIOV_CTL_PCIE_OFFSET, SIOV_CTL_PCIE_BME_MASK);
+        log(device, 0x1000, 64, SIOV_EVLCFG0_PASID_EN_MASK);
+    });
+    assert_eq!(error, SIOV_ERR_EVL_PASID);
+}
+
+#[test]
+fn privileged_event_log_without_privileged_mode_ends_with_1b() {
+    let flags = SIOV_EVLCFG0_PASID_EN_MASK | SIOV_EVLCFG0_PRIV_MASK;
+    let error = enable_device_error(|device| log(device, 0x1000, 64, flags));
+    assert_eq!(error, SIOV_ERR_EVL_PASID);
+}
+
+#[test]
+fn configuration_of_an_event_log_that_is_off_is_not_checked() {
+    let error = enable_device_error(|device| {
+        log(device, 0x1000, 1, SIOV_EVLCFG0_PRIV_MASK);
+        device.set_reg(SIOV_GENCFG_OFFSET, 0);
+    });
+    assert_eq!(error, SIOV_ERR_NONE);
+}
+
+#[test]
+fn enable_device_clears_the_status_of_the_event_log_once_it_is_idle() {
+    let mut device = configured();
+    log(&mut device, 0x1000, 64, 0);
+    device.set_reg(SIOV_EVLSTATUS_OFFSET, 7);
+    device.set_reg(SIOV_EVLSTATUS_OFFSET + 4, 1 << 30 | 9);
+    device.log_busy_polls = 3;
+
+    let error = device.command(cmd(SIOV_CMD_ENABLE_DEVICE, 0));
+
+    assert_eq!(error, SIOV_ERR_NONE);
+    assert_eq!(device.log_busy_polls, 0);
+    let status = [0, 4].map(|dw| device.reg(SIOV_EVLSTATUS_OFFSET + dw));
+    assert_eq!(status, [0, 0]);
+}
+
+#[test]
+fn enable_device_that_fails_leaves_the_status_of_the_event_log() {
+    let mut device = configured();
+    log(&mut device, 0x1000, 63, 0);
+    device.set_reg(SIOV_EVLSTATUS_OFFSET, 7);
+
+    device.command(cmd(SIOV_CMD_ENABLE_DEVICE, 0));
+
+    assert_eq!(device.reg(SIOV_EVLSTATUS_OFFSET), 7);
 }
 
 // ----------------------------------------------------------------------------------------------
@@ -326,10 +433,22 @@ fn enable_shared_wq_ends_with_24() {
 }
 
 #[test]
-fn enable_wq_with_block_on_fault_ends_with_25() {
+fn enable_wq_with_block_on_fault_while_function_has_no_pri_ends_with_25() {
     let mode = mode(1) | SIOV_WQCFG_MODE_BLOCK_ON_FAULT_MASK;
     let error = enable_wq_error(|device| device.set_wq(1, SIOV_WQCFG_MODE_OFFSET, mode));
     assert_eq!(error, SIOV_ERR_WQ_BOF);
+}
+
+#[test]
+fn wq_with_block_on_fault_has_it_in_its_row() {
+    let mut device = enabled();
+    device.enable_in_config_space(SIOV_CTL_PCIE_PRI_EN_MASK);
+    let mode = mode(1) | SIOV_WQCFG_MODE_BLOCK_ON_FAULT_MASK;
+    device.set_wq(1, SIOV_WQCFG_MODE_OFFSET, mode);
+
+    assert_eq!(device.command(cmd(SIOV_CMD_ENABLE_WQ, 1)), SIOV_ERR_NONE);
+
+    assert!(device.rows[0].flags & SIOV_CTL_ROW_FLAGS_BOF_EN_MASK != 0);
 }
 
 #[test]
@@ -457,6 +576,66 @@ fn drain_all_waits_for_every_wq() {
 }
 
 #[test]
+fn drain_waits_for_the_event_log() {
+    let mut device = running();
+    device.log_busy_polls = 4;
+
+    assert_eq!(device.command(cmd(SIOV_CMD_DRAIN_WQ, 0b100)), SIOV_ERR_NONE);
+
+    assert_eq!(device.log_busy_polls, 0);
+}
+
+#[test]
+fn drain_pasid_waits_for_the_wqs_that_use_it() {
+    let mut device = running();
+    device.busy_polls = [5, 3, 4, 0, 0, 0, 0, 0];
+    device.set_wq(2, SIOV_WQCFG_MODE_OFFSET, mode(1));
+
+    let error = device.command(cmd(SIOV_CMD_DRAIN_PASID, 0x101));
+
+    assert_eq!(error, SIOV_ERR_NONE);
+    assert_eq!(device.busy_polls[..3], [5, 0, 0]);
+    assert_eq!(device.rows, []);
+}
+
+#[test]
+fn abort_pasid_discards_in_the_wqs_that_use_it() {
+    let mut device = running();
+
+    let error = device.command(cmd(SIOV_CMD_ABORT_PASID, 0x102));
+
+    assert_eq!(error, SIOV_ERR_NONE);
+    assert_eq!(device.modes_of_rows(), [(2, true, true), (2, true, false)]);
+    assert_eq!(device.wq_state(2), ENABLED);
+}
+
+#[test]
+fn pasid_that_nobody_uses_is_drained_and_aborted_at_once() {
+    let mut device = running();
+    device.busy_polls = [u32::MAX; 8];
+    for command in [SIOV_CMD_DRAIN_PASID, SIOV_CMD_ABORT_PASID] {
+        assert_eq!(
+            device.command(cmd(command, 0xf_ffff)),
+            SIOV_ERR_NONE,
+            "{command}"
+        );
+    }
+    assert_eq!(device.rows, []);
+}
+
+#[test]
+fn wq_without_pasid_is_not_in_a_drain_of_pasid_0() {
+    let mut device = running();
+    let mode = mode(0) & !(SIOV_WQCFG_MODE_PASID_EN_MASK | SIOV_WQCFG_MODE_PASID_MASK);
+    device.set_wq(0, SIOV_WQCFG_MODE_OFFSET, mode);
+    device.busy_polls[0] = u32::MAX;
+
+    let error = device.command(cmd(SIOV_CMD_DRAIN_PASID, 0));
+
+    assert_eq!(error, SIOV_ERR_NONE);
+}
+
+#[test]
 fn abort_discards_then_opens_the_queue_again() {
     let mut device = running();
 
@@ -549,17 +728,6 @@ fn reset_of_disabled_device_only_clears() {
 }
 
 #[test]
-fn reset_device_ends_halt() {
-    let mut device = running();
-    device.halt();
-    device.handle_halt();
-
-    assert_eq!(device.command(cmd(SIOV_CMD_RESET_DEVICE, 0)), SIOV_ERR_NONE);
-
-    assert_eq!(device.state(), DISABLED);
-}
-
-#[test]
 fn halt_discards_the_work_of_every_wq() {
     let mut device = running();
     device.halt();
@@ -575,7 +743,12 @@ fn halt_discards_the_work_of_every_wq() {
 
 #[test]
 fn command_that_waits_while_the_device_halts_ends_with_03() {
-    for command in [cmd(SIOV_CMD_DISABLE_DEVICE, 0), cmd(SIOV_CMD_DRAIN_WQ, 1)] {
+    for command in [
+        cmd(SIOV_CMD_DISABLE_DEVICE, 0),
+        cmd(SIOV_CMD_RESET_DEVICE, 0),
+        cmd(SIOV_CMD_DRAIN_WQ, 1),
+        cmd(SIOV_CMD_DRAIN_PASID, 0x100),
+    ] {
         let mut device = running();
         device.busy_polls[0] = u32::MAX;
         device.halt_at_poll = Some(3);
@@ -587,15 +760,19 @@ fn command_that_waits_while_the_device_halts_ends_with_03() {
 }
 
 #[test]
-fn reset_device_goes_on_when_the_device_halts_meanwhile() {
-    let mut device = running();
-    device.busy_polls[0] = 10;
-    device.halt_at_poll = Some(3);
+fn command_whose_last_look_halts_the_device_ends_with_03() {
+    for command in [SIOV_CMD_DISABLE_DEVICE, SIOV_CMD_RESET_DEVICE] {
+        let mut device = running();
+        device.halt_at_poll = Some(3);
 
-    assert_eq!(device.command(cmd(SIOV_CMD_RESET_DEVICE, 0)), SIOV_ERR_NONE);
+        assert_eq!(
+            device.command(cmd(command, 0)),
+            SIOV_ERR_HARDWARE,
+            "{command}"
+        );
 
-    assert_eq!(device.state(), DISABLED);
-    assert!(device.cleared);
+        assert_eq!(device.state(), HALT);
+    }
 }
 
 // ----------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::dsa::Status;
 use crate::endpoint::Cycle;
 use crate::guest::Via;
-use crate::iommu::{Access, FaultRecord};
+use crate::iommu::{Counts, FaultRecord};
 use crate::vdcm::Traps;
 
 /// A whole run.
@@ -24,6 +24,8 @@ pub struct Report {
     pub pokes: Vec<PokeReport>,
     /// DMA that the IOMMU has blocked.
     pub dma_faults: Vec<DmaFault>,
+    /// What the IOMMU has done.
+    pub iommu: Counts,
     /// The run as a whole.
     pub totals: Totals,
     /// What was not as it must be; empty after a good run.
@@ -90,7 +92,7 @@ pub struct DmaFault {
     pub pasid: Option<u32>,
     /// Page that was asked for.
     pub address: String,
-    /// `read` or `write`.
+    /// `read`, `write` or `page request`.
     pub access: String,
 }
 
@@ -166,15 +168,11 @@ impl SteadyState {
 
 impl From<&FaultRecord> for DmaFault {
     fn from(record: &FaultRecord) -> Self {
-        let access = match record.access {
-            Access::Read => "read",
-            Access::Write => "write",
-        };
         Self {
             reason: record.reason.to_string(),
             pasid: record.pasid.map(|pasid| pasid.raw()),
             address: record.address.to_string(),
-            access: access.to_owned(),
+            access: record.access.to_string(),
         }
     }
 }

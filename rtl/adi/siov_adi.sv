@@ -37,17 +37,18 @@ module siov_adi import siov_pkg::*; (
   output logic [EntW:0]   stat_occupancy_o,
   output logic [15:0]     stat_inflight_o,
 
-  /// The WQ has got its first descriptor (occupancy 0 -> 1). Never in one clock with `popped`.
+  /// The WQ may be popped: it has got its first descriptor, or has fallen below JobsPerAdi
+  /// descriptors in flight. Never in one clock with `popped`.
   output logic            wake_valid_o,
   output logic [AdiW-1:0] wake_adi_o,
   output logic [GrpW-1:0] wake_group_o,
   output logic [3:0]      wake_prio_o,
 
-  /// Pop one descriptor of this WQ; it is known not to be empty.
+  /// Pop one descriptor of this WQ; it is known to be poppable.
   input  logic            pop_valid_i,
   output logic            pop_ready_o,
   input  logic [AdiW-1:0] pop_adi_i,
-  /// Answer to each pop, one clock later: is there more?
+  /// Answer to each pop, one clock later: may it be popped again?
   output logic            popped_valid_o,
   output logic [AdiW-1:0] popped_adi_o,
   output logic            popped_more_o,
@@ -117,7 +118,7 @@ module siov_adi import siov_pkg::*; (
   // Rows: what firmware says of a WQ, and the state of its ring
 
   wq_ctl_t ctl;
-  logic pushed, overflow, popped, retired;
+  logic pushed, overflow, popped, retired, poppable, wakes;
   logic [AdiW-1:0] adi;
   logic [EntW-1:0] entry;
   logic [EntW:0]   occupancy;
@@ -130,7 +131,7 @@ module siov_adi import siov_pkg::*; (
     .we_i    (init_o || ctl_we_i),
     .waddr_i (init_o ? op_adi : ctl_adi_i),
     .wdata_i (init_o ? '0 : ctl_i),
-    .re_i    (push || pop),
+    .re_i    (push || pop || retire),
     .raddr_i (op_adi),
     .rdata_o (ctl)
   );
@@ -155,19 +156,21 @@ module siov_adi import siov_pkg::*; (
     .adi_o       (adi),
     .entry_o     (entry),
     .occupancy_o (occupancy),
-    .inflight_o  (stat_inflight_o)
+    .inflight_o  (stat_inflight_o),
+    .poppable_o  (poppable),
+    .wakes_o     (wakes)
   );
 
   assign stat_occupancy_o = occupancy;
 
-  assign wake_valid_o = pushed && occupancy == (EntW + 1)'(1);
+  assign wake_valid_o = wakes;
   assign wake_adi_o   = adi;
   assign wake_group_o = ctl.group;
   assign wake_prio_o  = ctl.prio;
 
   assign popped_valid_o = popped;
   assign popped_adi_o   = adi;
-  assign popped_more_o  = occupancy != '0;
+  assign popped_more_o  = poppable;
   assign popped_group_o = ctl.group;
   assign popped_prio_o  = ctl.prio;
 

@@ -16,7 +16,7 @@ module siov_adi_ring import siov_pkg::*; (
   // Operation, at most one of the five
   input  logic            clear_i,     ///< every row once after reset, before anything else
   input  logic            push_i,
-  input  logic            pop_i,       ///< the WQ is known not to be empty
+  input  logic            pop_i,       ///< the WQ is known to be poppable
   input  logic            retire_i,
   input  logic            stat_i,
   input  logic [AdiW-1:0] adi_i,
@@ -35,13 +35,20 @@ module siov_adi_ring import siov_pkg::*; (
   output logic [AdiW-1:0] adi_o,
   output logic [EntW-1:0] entry_o,     ///< the entry pushed to or popped from
   output logic [EntW:0]   occupancy_o, ///< after the operation
-  output logic [15:0]     inflight_o   ///< after the operation
+  output logic [15:0]     inflight_o,  ///< after the operation
+  /// The WQ may be popped after the operation: it is not empty, and has fewer than JobsPerAdi
+  /// descriptors in flight.
+  output logic            poppable_o,
+  /// That was not so before the operation.
+  output logic            wakes_o
 );
 
+  localparam int unsigned InflightW = $clog2(JobsPerAdi + 1);
+
   typedef struct packed {
-    logic [EntW-1:0] head;
-    logic [EntW:0]   occupancy;
-    logic [JobW:0]   inflight;
+    logic [EntW-1:0]      head;
+    logic [EntW:0]        occupancy;
+    logic [InflightW-1:0] inflight;
   } row_t;
 
   logic push_q, pop_q, retire_q, stat_q;
@@ -99,6 +106,11 @@ module siov_adi_ring import siov_pkg::*; (
   assign occupancy_o = row_d.occupancy;
   assign inflight_o  = 16'(row_d.inflight);
 
+  logic poppable_before;
+  assign poppable_before = row.occupancy != '0 && row.inflight < InflightW'(JobsPerAdi);
+  assign poppable_o      = row_d.occupancy != '0 && row_d.inflight < InflightW'(JobsPerAdi);
+  assign wakes_o         = (pushed_o || retire_q) && poppable_o && !poppable_before;
+
   siov_ram_1r1w #(
     .Width ($bits(row_t)),
     .Depth (MaxAdis)
@@ -117,9 +129,9 @@ module siov_adi_ring import siov_pkg::*; (
   OneOperation_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
                                    $onehot0({clear_i, push_i, pop_i, retire_i, stat_i}))
     else $error("two operations in one clock");
-  PopNotEmpty_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                  pop_q |-> row.occupancy != '0)
-    else $error("WQ %0d popped while empty", adi_o);
+  PopPoppable_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
+                                  pop_q |-> poppable_before)
+    else $error("WQ %0d popped while empty or at its limit", adi_o);
   RetireInFlight_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
                                      retire_q |-> row.inflight != '0)
     else $error("WQ %0d retires more than was popped", adi_o);

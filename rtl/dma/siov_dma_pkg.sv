@@ -14,16 +14,65 @@ package siov_dma_pkg;
   typedef enum logic [1:0] {
     ChunkRead,
     ChunkFill,   // needs no read
-    ChunkAbort   // ends a job of which a read has failed: nothing to read or write
+    ChunkAbort   // stands for what is not moved of a failed job: nothing to read or write
   } chunk_kind_e;
+
+  /// A job of which `offset` bytes have been handed to turns.
+  typedef struct packed {
+    dma_job_t    job;     // `src`, `dst` and `len`: what is left
+    logic [31:0] offset;
+    logic [12:0] used;    // bytes since the job was last at the end of the queue
+  } progress_t;
+
+  typedef enum logic [1:0] {
+    AnswerHit,
+    AnswerWait,   // until the job is woken, whatever else was found
+    AnswerAgain,  // the two answers are not of one epoch
+    AnswerFault
+  } answer_kind_e;
+
+  /// The address of an operand: as given, or translated.
+  typedef struct packed {
+    logic         translated;
+    logic [63:12] page;      // if `translated`
+  } place_t;
+
+  /// What the look-ups of a turn, or of a record, have come to.
+  typedef struct packed {
+    answer_kind_e kind;
+    logic         epoch;
+    logic [1:0]   waits;     // AnswerWait: look-ups that wait, each for one wake
+    place_t       first;
+    place_t       last;
+    logic         in_last;   // AnswerFault: it was the last that has no translation
+    logic [7:0]   status;    // AnswerFault
+  } answer_t;
+
+  /// A record on its way out.
+  typedef struct packed {
+    dma_record_t rec;        // with the address to send
+    logic        translated;
+    logic        epoch;
+    logic [7:0]  status;     // not 0: a fault, there is no write
+  } rec_out_t;
+
+  /// Why the rest of a job is not moved.
+  typedef struct packed {
+    logic [31:0]  offset;
+    logic [7:0]   status;
+    logic         write;
+    logic [63:12] page;
+  } job_fault_t;
 
   /// What the writer must know of a slot.
   typedef struct packed {
     logic [JobW-1:0] job;
     tenant_t         tenant;
+    chunk_kind_e     kind;
     logic            strict;
     logic [2:0]      tc;
-    logic            fill;
+    logic            translated;  // `dst` is
+    logic            epoch;
     logic [127:0]    pattern;
     logic [63:0]     dst;
     logic [LenW-1:0] len;
@@ -35,6 +84,7 @@ package siov_dma_pkg;
     logic [SlotW-1:0] slot;
     tenant_t          tenant;
     logic [2:0]       tc;
+    logic             translated;
     logic [63:0]      addr;
     logic [LenW-1:0]  len;
   } read_t;
@@ -74,20 +124,25 @@ package siov_dma_pkg;
     end
   endfunction
 
+  /// What of a header does not follow from its address.
+  typedef struct packed {
+    logic       write;
+    logic [2:0] tc;
+    logic       ido;
+    logic       relaxed;
+    logic       translated;  // AT = 10b
+    logic [9:0] tag;
+  } attr_t;
+
   /// MRd or MWr, 3 DWs below 4 GiB and 4 DWs above (PCIe 2.2.7). No Snoop stays 0: a tenant expects
   /// its memory to be coherent.
-  function automatic hdr_t mem_hdr(logic write, logic [2:0] tc, logic relaxed, logic [15:0] rid,
-                                   logic [7:0] tag, logic [63:2] addr, span_t bytes);
+  function automatic hdr_t mem_hdr(attr_t attr, logic [15:0] rid, logic [63:2] addr, span_t bytes);
     logic long_addr = addr[63:32] != '0;
-    mem_hdr[0] = {1'b0, write, long_addr, 5'b0, 1'b0, tc, 6'b0, relaxed, 3'b0, 10'(bytes.dws)};
-    mem_hdr[1] = {rid, tag, bytes.last_be, bytes.first_be};
+    mem_hdr[0] = {1'b0, attr.write, long_addr, 5'b0, attr.tag[9], attr.tc, attr.tag[8], attr.ido,
+                  4'b0, attr.relaxed, 1'b0, attr.translated, 1'b0, 10'(bytes.dws)};
+    mem_hdr[1] = {rid, attr.tag[7:0], bytes.last_be, bytes.first_be};
     mem_hdr[2] = long_addr ? addr[63:32] : {addr[31:2], 2'b00};
     mem_hdr[3] = long_addr ? {addr[31:2], 2'b00} : '0;
-  endfunction
-
-  /// PASID TLP prefix (PCIe 2.2.10.2)
-  function automatic logic [31:0] pasid_prefix(tenant_t tenant);
-    return {8'h91, tenant.priv, 3'b000, tenant.pasid};
   endfunction
 
 endpackage

@@ -2,13 +2,12 @@
 // Licensed under the Apache License, Version 2.0, see LICENSE for details.
 // SPDX-License-Identifier: Apache-2.0
 
-/// Makes read requests: MRd with tag = slot, exact byte enables, and the tenant's PASID. The
-/// request is offered the clock after it came; one a clock.
+/// Makes read requests: MRd with a tag made of the slot, exact byte enables, and the tenant's PASID
+/// unless the address is translated. The request is offered the clock after it came; one a clock.
 module siov_dma_read import siov_pkg::*, siov_dma_pkg::*; (
   input  logic             clk_i,
   input  logic             rst_ni,
-  input  logic [15:0]      rid_i,
-  input  logic             relaxed_i,
+  input  pcie_fn_t         fn_i,
   /// TLPs may start.
   input  logic             go_i,
 
@@ -40,7 +39,7 @@ module siov_dma_read import siov_pkg::*, siov_dma_pkg::*; (
     if (valid_i && ready_o) read_q <= read_i;
   end
 
-  siov_dma_gate u_gate (
+  siov_tlp_gate u_gate (
     .clk_i     (clk_i),
     .rst_ni    (rst_ni),
     .go_i      (go_i),
@@ -52,14 +51,25 @@ module siov_dma_read import siov_pkg::*, siov_dma_pkg::*; (
     .started_o (started_o)
   );
 
+  attr_t attr;
+
+  assign attr = '{
+    write:      1'b0,
+    tc:         read_q.tc,
+    ido:        fn_i.ido_req,
+    relaxed:    fn_i.relaxed,
+    translated: read_q.translated,
+    tag:        make_tag(fn_i, TagRead, read_q.slot)
+  };
+
   always_comb begin
     tx_o              = '0;
     tx_o.sop          = 1'b1;
     tx_o.eop          = 1'b1;
-    tx_o.prefix_valid = read_q.tenant.pasid_valid;
-    tx_o.prefix       = read_q.tenant.pasid_valid ? pasid_prefix(read_q.tenant) : '0;
-    tx_o.hdr          = mem_hdr(1'b0, read_q.tc, relaxed_i, rid_i, 8'(read_q.slot),
-                                read_q.addr[63:2], span(read_q.addr[1:0], read_q.len));
+    tx_o.prefix_valid = read_q.tenant.pasid_valid && !read_q.translated;
+    tx_o.prefix       = tx_o.prefix_valid ? pasid_prefix(read_q.tenant) : '0;
+    tx_o.hdr          = mem_hdr(attr, fn_i.rid, read_q.addr[63:2],
+                                span(read_q.addr[1:0], read_q.len));
   end
 
   assign sent_o      = tx_valid_o && tx_ready_i;

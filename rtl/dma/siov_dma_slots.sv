@@ -2,12 +2,15 @@
 // Licensed under the Apache License, Version 2.0, see LICENSE for details.
 // SPDX-License-Identifier: Apache-2.0
 
-/// Which slots are free. Lowest free slot first; a slot freed in this clock is free in the next.
+/// Which slots are free. Lowest free slot first; a slot freed in this clock is free in the next. A
+/// slot in quarantine is not given out, free or not.
 module siov_dma_slots import siov_pkg::*; (
   input  logic             clk_i,
   input  logic             rst_ni,
-  /// Else only slots 0..31, because slots are tags (PCIe 2.2.6.2).
-  input  logic             ext_tag_i,
+  /// Only slots 0..15 have a tag (see siov_pkg::make_tag).
+  input  logic             few_tags_i,
+  /// Slots whose tag may still be answered.
+  input  logic [NumSlots-1:0] quarantine_i,
 
   output logic             slot_valid_o,
   output logic [SlotW-1:0] slot_o,
@@ -21,7 +24,7 @@ module siov_dma_slots import siov_pkg::*; (
 
   logic [NumSlots-1:0] free_q, free_d, usable, lowest;
 
-  assign usable = ext_tag_i ? free_q : free_q & NumSlots'(32'hffff_ffff);
+  assign usable = free_q & ~quarantine_i & (few_tags_i ? NumSlots'(16'hffff) : '1);
 
   siov_first_one #(.Width(NumSlots)) u_lowest (
     .bits_i  (usable),

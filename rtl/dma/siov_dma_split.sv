@@ -2,25 +2,38 @@
 // Licensed under the Apache License, Version 2.0, see LICENSE for details.
 // SPDX-License-Identifier: Apache-2.0
 
-/// Cuts jobs into chunks: at the end of the read request's size, so that writes come out aligned
-/// to it, and at 4 KiB boundaries of the source. One chunk a clock; a job's first chunk is offered
-/// 2 clocks after the job is taken.
+/// Cuts turns into chunks. A turn is what is left of a job, up to the next 4 KiB boundary of its
+/// source or destination, with its two pages translated; the rest of the job goes back to the queue
+/// when the turn is taken. Chunks end at the end of the read request's size, so that writes come
+/// out aligned to it. One chunk a clock; the first is offered the clock after the turn came.
 ///
-/// Jobs take turns of about 4 KiB, first come first served, so that a long job delays the others
-/// by one turn at most and jobs up to 4 KiB end in the order in which they came.
+/// A job goes back before the others as long as it has had less than 4 KiB since it was last behind
+/// them, so that all have the same share, whatever their alignment.
 module siov_dma_split import siov_pkg::*, siov_dma_pkg::*; (
   input  logic               clk_i,
   input  logic               rst_ni,
   /// Read request at most 128 << mrrs bytes.
   input  logic [2:0]         mrrs_i,
 
-  /// Job ids in use are unique, so there is always room for a job.
-  input  logic               job_valid_i,
-  output logic               job_ready_o,
-  input  dma_job_t           job_i,
+  input  logic               turn_valid_i,
+  output logic               turn_ready_o,
+  input  progress_t          turn_i,
+  input  answer_t            answer_i,
+
+  // back to the queue: see siov_dma_queue
+  output logic               back_valid_o,
+  input  logic               back_ready_i,
+  output logic [1:0]         back_wakes_o,
+  output logic               back_soon_o,
+  output logic               back_write_o,
+  output progress_t          back_o,
 
   /// Jobs of which a chunk has failed: the rest of the job is not cut.
   input  logic [NumJobs-1:0] failed_i,
+  /// The rest of a job has no translation. Its last chunk, a ChunkAbort, is still to come.
+  output logic               fault_o,
+  output logic [JobW-1:0]    fault_job_o,
+  output job_fault_t         fault_info_o,
 
   output logic               chunk_valid_o,
   input  logic               chunk_ready_i,
@@ -28,36 +41,108 @@ module siov_dma_split import siov_pkg::*, siov_dma_pkg::*; (
   output chunk_t             chunk_o,
   output logic [63:0]        chunk_src_o,
   output logic [2:0]         chunk_tc_src_o,
+  output logic               chunk_src_translated_o,
   /// No further chunk of the job follows.
   output logic               chunk_last_o,
 
+  /// Translations of this epoch are being cut.
+  output logic [1:0]         epoch_busy_o,
   output logic               busy_o
 );
 
-  localparam int unsigned TurnBytes = 4096;
-  localparam int unsigned TurnW     = $clog2(TurnBytes + ChunkBytes);
+  localparam logic [12:0] PageBytes = 13'd4096;
 
-  /// A job of which `offset` bytes have been cut off the front.
+  /// A turn being cut.
   typedef struct packed {
-    dma_job_t    job;
+    dma_job_t    job;      // addresses to send; `len` of this turn
     logic [31:0] offset;
-  } progress_t;
+    logic        dead;     // nothing of it is moved
+    logic        last;     // nothing of the job is left after it
+    logic        src_translated;
+    logic        dst_translated;
+    logic        epoch;
+  } turn_t;
 
-  progress_t        cur_q, rest, head, tail;
-  logic             cur_valid_q;
-  logic [TurnW-1:0] turn_q, turn;  // bytes cut in this turn
-  logic             head_valid, tail_valid, tail_ready;
-  logic             taken, leaves, load, requeue;
+  turn_t cur_q, turn, rest;
+  logic  cur_valid_q, taken, leaves, load;
 
-  // --- the chunk at the front of the current job ------------------------------------------------
+  // --- a turn comes -----------------------------------------------------------------------------
 
-  logic            copy, failed;
+  logic [12:0] turn_len, used;
+  logic        copy, failed, dead, comes, more, back;
+
+  assign copy   = turn_i.job.op == JobCopy;
+  assign failed = failed_i[turn_i.job.id];
+  // A job does not end while a wake is owed to it.
+  assign dead  = answer_i.kind == AnswerFault || (failed && answer_i.kind != AnswerWait);
+  assign comes  = dead || answer_i.kind == AnswerHit;
+
+  always_comb begin
+    turn_len = PageBytes - 13'(turn_i.job.dst[11:0]);
+    if (copy && turn_i.job.src[11:0] > turn_i.job.dst[11:0]) begin
+      turn_len = PageBytes - 13'(turn_i.job.src[11:0]);
+    end
+    if (turn_i.job.len < 32'(turn_len)) turn_len = turn_i.job.len[12:0];
+  end
+
+  assign more         = comes && !dead && turn_i.job.len != 32'(turn_len);
+  assign load         = turn_valid_i && comes && (!cur_valid_q || leaves) &&
+                        (!more || back_ready_i);
+  assign turn_ready_o = comes ? load : back_ready_i;
+
+  function automatic logic [63:0] placed(logic [63:0] addr, place_t place);
+    return {place.translated ? place.page : addr[63:12], addr[11:0]};
+  endfunction
+
+  always_comb begin
+    turn = '{
+      job:            turn_i.job,
+      offset:         turn_i.offset,
+      dead:          dead,
+      last:           !more,
+      src_translated: answer_i.first.translated,
+      dst_translated: answer_i.last.translated,
+      epoch:          answer_i.epoch
+    };
+    if (copy) turn.job.src = placed(turn_i.job.src, answer_i.first);
+    turn.job.dst = placed(turn_i.job.dst, answer_i.last);
+    turn.job.len = 32'(turn_len);
+  end
+
+  // --- what goes back ---------------------------------------------------------------------------
+
+  assign used         = turn_i.used + turn_len;
+  assign back         = comes ? more && (!cur_valid_q || leaves) : 1'b1;
+  assign back_valid_o = turn_valid_i && back;
+  assign back_wakes_o = !comes && answer_i.kind == AnswerWait ? answer_i.waits : '0;
+  assign back_soon_o  = comes && used < PageBytes;
+  assign back_write_o = comes;
+
+  always_comb begin
+    back_o         = turn_i;
+    if (copy) back_o.job.src = turn_i.job.src + 64'(turn_len);
+    back_o.job.dst = turn_i.job.dst + 64'(turn_len);
+    back_o.job.len = turn_i.job.len - 32'(turn_len);
+    back_o.offset  = turn_i.offset + 32'(turn_len);
+    back_o.used    = used < PageBytes ? used : '0;
+  end
+
+  assign fault_o      = load && answer_i.kind == AnswerFault;
+  assign fault_job_o  = turn_i.job.id;
+  assign fault_info_o = '{
+    offset: turn_i.offset,
+    status: answer_i.status,
+    write:  answer_i.in_last,
+    page:   answer_i.in_last ? turn_i.job.dst[63:12] : turn_i.job.src[63:12]
+  };
+
+  // --- the chunk at the front of the current turn -----------------------------------------------
+
+  logic            cur_copy, cur_dead;
   logic [LenW-1:0] window, to_dst, len;
-  logic [12:0]     to_src;
 
-  assign copy   = cur_q.job.op == JobCopy;
-  assign failed = failed_i[cur_q.job.id];
-  assign to_src = 13'd4096 - {1'b0, cur_q.job.src[11:0]};
+  assign cur_copy  = cur_q.job.op == JobCopy;
+  assign cur_dead = cur_q.dead || failed_i[cur_q.job.id];
 
   always_comb begin
     unique case (mrrs_i)
@@ -66,64 +151,44 @@ module siov_dma_split import siov_pkg::*, siov_dma_pkg::*; (
       default: window = LenW'(512);
     endcase
     // A read of a whole window at an unaligned address would have one DW too many.
-    if (!copy) window = LenW'(ChunkBytes);
+    if (!cur_copy) window = LenW'(ChunkBytes);
     else if (cur_q.job.src[1:0] != '0) window = window >> 1;
     to_dst = window - ({1'b0, cur_q.job.dst[PosW-1:0]} & (window - 1'b1));
-    len = to_dst;
-    if (copy && to_src < 13'(len)) len = to_src[LenW-1:0];
-    if (cur_q.job.len < 32'(len)) len = cur_q.job.len[LenW-1:0];
+    len    = cur_q.job.len < 32'(to_dst) ? cur_q.job.len[LenW-1:0] : to_dst;
   end
 
-  assign chunk_valid_o  = cur_valid_q;
-  assign chunk_last_o   = failed || cur_q.job.len == 32'(len);
-  assign chunk_src_o    = cur_q.job.src;
-  assign chunk_tc_src_o = cur_q.job.tc_src;
-  assign chunk_kind_o   = failed ? ChunkAbort : copy ? ChunkRead : ChunkFill;
+  assign chunk_valid_o          = cur_valid_q;
+  assign chunk_last_o           = cur_q.last && (cur_dead || cur_q.job.len == 32'(len));
+  assign chunk_src_o            = cur_q.job.src;
+  assign chunk_tc_src_o         = cur_q.job.tc_src;
+  assign chunk_src_translated_o = cur_q.src_translated;
+  assign chunk_kind_o           = cur_dead ? ChunkAbort : cur_copy ? ChunkRead : ChunkFill;
 
   assign chunk_o = '{
-    job:     cur_q.job.id,
-    tenant:  cur_q.job.tenant,
-    strict:  cur_q.job.strict,
-    tc:      cur_q.job.tc_dst,
-    fill:    !copy,
-    pattern: {cur_q.job.pattern_hi, cur_q.job.src},
-    dst:     cur_q.job.dst,
-    len:     len,
-    skew:    copy ? {2'b00, cur_q.job.src[1:0]} : cur_q.offset[3:0],
-    offset:  cur_q.offset
+    job:        cur_q.job.id,
+    tenant:     cur_q.job.tenant,
+    kind:       chunk_kind_o,
+    strict:     cur_q.job.strict,
+    tc:         cur_q.job.tc_dst,
+    translated: cur_q.dst_translated,
+    epoch:      cur_q.epoch,
+    pattern:    {cur_q.job.pattern_hi, cur_q.job.src},
+    dst:        cur_q.job.dst,
+    len:        len,
+    skew:       cur_copy ? {2'b00, cur_q.job.src[1:0]} : cur_q.offset[3:0],
+    offset:     cur_q.offset
   };
-
-  // --- turns ------------------------------------------------------------------------------------
 
   always_comb begin
     rest = cur_q;
-    if (copy) rest.job.src = cur_q.job.src + 64'(len);
+    if (cur_copy) rest.job.src = cur_q.job.src + 64'(len);
     rest.job.dst = cur_q.job.dst + 64'(len);
     rest.job.len = cur_q.job.len - 32'(len);
     rest.offset  = cur_q.offset + 32'(len);
   end
 
-  assign turn    = turn_q + TurnW'(len);
-  assign taken   = chunk_valid_o && chunk_ready_i;
-  assign requeue = taken && !chunk_last_o && turn >= TurnW'(TurnBytes);
-  assign leaves  = taken && (chunk_last_o || requeue);
-  assign load    = head_valid && (!cur_valid_q || leaves);
-
-  assign tail        = requeue ? rest : '{job: job_i, offset: '0};
-  assign tail_valid  = requeue || job_valid_i;
-  assign job_ready_o = !requeue && tail_ready;
-
-  siov_fifo #(.data_t(progress_t), .Depth(NumJobs)) u_queue (
-    .clk_i   (clk_i),
-    .rst_ni  (rst_ni),
-    .valid_i (tail_valid),
-    .ready_o (tail_ready),
-    .data_i  (tail),
-    .valid_o (head_valid),
-    .ready_i (load),
-    .data_o  (head),
-    .count_o ()
-  );
+  assign taken  = chunk_valid_o && chunk_ready_i;
+  assign leaves = taken && (cur_dead || cur_q.job.len == 32'(len));
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) cur_valid_q <= 1'b0;
@@ -132,22 +197,21 @@ module siov_dma_split import siov_pkg::*, siov_dma_pkg::*; (
   end
 
   always_ff @(posedge clk_i) begin
-    if (load) begin
-      cur_q  <= head;
-      turn_q <= '0;
-    end else if (taken) begin
-      cur_q  <= rest;
-      turn_q <= turn;
-    end
+    if (load) cur_q <= turn;
+    else if (taken) cur_q <= rest;
   end
 
-  assign busy_o = cur_valid_q || head_valid;
+  assign epoch_busy_o = {cur_valid_q && cur_q.epoch, cur_valid_q && !cur_q.epoch};
+  assign busy_o       = cur_valid_q;
 
-  JobIsNotEmpty_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      job_valid_i |-> job_i.len != '0) else $error("job of no bytes");
-  JobsFitQueue_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      tail_valid |-> tail_ready) else $error("more jobs than ids");
-  ReadWithin4KiB_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      chunk_valid_o && copy |-> 13'(len) <= to_src) else $error("read crosses 4 KiB");
+  // --- rules ------------------------------------------------------------------------------------
+
+  TurnIsNotEmpty_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
+      turn_valid_i |-> turn_i.job.len != '0) else $error("turn of no bytes");
+  TurnWithinPages_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
+      cur_valid_q && !cur_q.dead |->
+      32'(cur_q.job.dst[11:0]) + cur_q.job.len <= 32'(PageBytes) &&
+      (!cur_copy || 32'(cur_q.job.src[11:0]) + cur_q.job.len <= 32'(PageBytes)))
+      else $error("turn crosses a page");
 
 endmodule

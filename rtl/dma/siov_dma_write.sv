@@ -2,23 +2,28 @@
 // Licensed under the Apache License, Version 2.0, see LICENSE for details.
 // SPDX-License-Identifier: Apache-2.0
 
-/// The posted stream: pieces of chunks, completion records and messages, one beat a clock. A
-/// message goes before a record and a record before data, between TLPs; what a job wrote before it
-/// was reported done is ahead of both already. Two clocks from a piece to its beat.
+/// The posted stream: pieces of chunks, completion records, event log entries and messages, one beat
+/// a clock. A message goes before a log entry, that before a record and a record before data,
+/// between TLPs; what a job wrote before it was reported done is ahead of them already. Two clocks
+/// from a piece to its beat.
 module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (
   input  logic             clk_i,
   input  logic             rst_ni,
-  input  logic [15:0]      rid_i,
-  input  logic             relaxed_i,
+  input  pcie_fn_t         fn_i,
   /// TLPs may start.
   input  logic             go_i,
+  /// What is not a message is thrown away, for ever: nothing is told of its end.
+  input  logic             halt_i,
 
   input  logic             piece_valid_i,
   output logic             piece_ready_o,
   input  piece_t           piece_i,
   input  logic             rec_valid_i,
   output logic             rec_ready_o,
-  input  dma_record_t      rec_i,
+  input  rec_out_t         rec_i,
+  input  logic             log_valid_i,
+  output logic             log_ready_o,
+  input  dma_log_t         log_i,
   input  logic             msg_valid_i,
   output logic             msg_ready_o,
   input  dma_msg_t         msg_i,
@@ -36,12 +41,16 @@ module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (
   /// A TLP has been offered and not been taken whole.
   output logic             started_o,
 
-  // pulses when the beat has been taken: the chunk has ended, a record or message has left
+  // pulses when the beat has been taken: the chunk has ended, a record, entry or message has left
   output logic             ended_o,
-  output logic [JobW-1:0]  ended_job_o,
   output logic             ended_failed_o,
   output logic [31:0]      ended_offset_o,
   output logic             rec_done_o,
+  output logic [7:0]       rec_status_o,
+  /// Of the chunk or record.
+  output logic [JobW-1:0]  ended_job_o,
+  output logic             ended_epoch_o,
+  output logic             log_done_o,
   output logic             msg_done_o,
   output logic             busy_o
 );
@@ -49,10 +58,14 @@ module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (
   /// Who waits for a beat to leave.
   typedef struct packed {
     logic            rec;
+    logic            log;
     logic            msg;
     logic            chunk;   // its last beat
-    logic            failed;  // the chunk failed: there is no beat
+    logic            silent;  // there is no beat: the chunk or record has failed
+    logic            failed;  // the chunk has
+    logic [7:0]      status;  // of the record
     logic [JobW-1:0] job;
+    logic            epoch;
     logic [31:0]     offset;
   } note_t;
 
@@ -68,89 +81,106 @@ module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (
 
   // --- choose -----------------------------------------------------------------------------------
 
-  logic         pick_msg, pick_rec, pick_piece, picked, between_tlps, advance;
+  logic         pick_msg, pick_log, pick_rec, pick_piece, picked, between_tlps, advance;
   tenant_t      tenant;
-  logic         prefix_valid, relaxed;
-  logic [2:0]   tc;
+  logic         prefix_valid;
+  attr_t        attr;
   logic [63:2]  addr;
   span_t        bytes;
-  logic [255:0] inline_data;
+  line_t        inline_data;
   logic [127:0] pattern;
   frame_t       frame;
   note_t        note;
 
   assign between_tlps = !piece_valid_i || piece_i.first;
   assign pick_msg     = msg_valid_i && between_tlps;
-  assign pick_rec     = rec_valid_i && between_tlps && !pick_msg;
-  assign pick_piece   = piece_valid_i && !pick_msg && !pick_rec;
-  assign picked       = pick_msg || pick_rec || pick_piece;
+  assign pick_log     = log_valid_i && between_tlps && !pick_msg;
+  assign pick_rec     = rec_valid_i && between_tlps && !pick_msg && !pick_log;
+  assign pick_piece   = piece_valid_i && !pick_msg && !pick_log && !pick_rec;
+  assign picked       = pick_msg || pick_log || pick_rec || pick_piece;
 
   assign msg_ready_o   = advance && pick_msg;
+  assign log_ready_o   = advance && pick_log;
   assign rec_ready_o   = advance && pick_rec;
   assign piece_ready_o = advance && pick_piece;
 
   // Rotated so that the beat's first byte comes first.
   always_comb begin
     pattern = '0;
-    if (pick_piece && piece_i.chunk.fill) begin
+    if (pick_piece && piece_i.chunk.kind == ChunkFill) begin
       pattern = 128'({2{piece_i.chunk.pattern}} >> {piece_i.pos[3:0], 3'b000});
     end
   end
 
   always_comb begin
     tenant       = piece_i.chunk.tenant;
-    prefix_valid = tenant.pasid_valid;
-    tc           = piece_i.chunk.tc;
-    relaxed      = relaxed_i && !piece_i.chunk.strict;
+    attr = '{
+      write:      1'b1,
+      tc:         piece_i.chunk.tc,
+      ido:        fn_i.ido_req,
+      relaxed:    fn_i.relaxed && !piece_i.chunk.strict,
+      translated: piece_i.chunk.translated,
+      tag:        '0
+    };
     addr         = piece_i.addr;
     bytes        = piece_i.bytes;
     frame.sop    = piece_i.first;
     frame.eop    = piece_i.last;
     frame.dw_en  = 16'hffff >> (5'd16 - piece_i.dws);
-    inline_data  = {2{pattern}};
-    if (pick_msg || pick_rec) begin
+    inline_data  = {4{pattern}};
+    if (!pick_piece) begin
       frame.sop = 1'b1;
       frame.eop = 1'b1;
-      relaxed   = 1'b0;
+      attr      = '{write: 1'b1, default: '0};
     end
     if (pick_msg) begin
-      prefix_valid = 1'b0;
-      tc           = '0;
       addr         = msg_i.addr[63:2];
       bytes        = '{dws: DwsW'(1), last_be: 4'h0, first_be: 4'hf};
       frame.dw_en  = 16'h0001;
-      inline_data  = 256'(msg_i.data);
+      inline_data  = 512'(msg_i.data);
+    end else if (pick_log) begin
+      tenant       = '{adi: '0, priv: log_i.priv, pasid_valid: log_i.pasid_valid,
+                       pasid: log_i.pasid};
+      addr         = {log_i.addr, 4'd0};
+      bytes        = '{dws: DwsW'(16), last_be: 4'hf, first_be: 4'hf};
+      frame.dw_en  = 16'hffff;
+      inline_data  = log_i.data;
     end else if (pick_rec) begin
-      tenant       = rec_i.tenant;
-      prefix_valid = tenant.pasid_valid;
-      tc           = rec_i.tc;
-      addr         = rec_i.addr[63:2];
+      tenant       = rec_i.rec.tenant;
+      attr.tc      = rec_i.rec.tc;
+      attr.translated = rec_i.translated;
+      addr         = rec_i.rec.addr[63:2];
       bytes        = '{dws: DwsW'(8), last_be: 4'hf, first_be: 4'hf};
       frame.dw_en  = 16'h00ff;
-      inline_data  = rec_i.data;
+      inline_data  = 512'(rec_i.rec.data);
     end
+    prefix_valid       = tenant.pasid_valid && !attr.translated && !pick_msg;
     frame.prefix_valid = prefix_valid;
     frame.prefix       = prefix_valid ? pasid_prefix(tenant) : '0;
-    frame.hdr          = mem_hdr(1'b1, tc, relaxed, rid_i, 8'h00, addr, bytes);
+    frame.hdr          = mem_hdr(attr, fn_i.rid, addr, bytes);
   end
 
   assign note = '{
     rec:    pick_rec,
+    log:    pick_log,
     msg:    pick_msg,
     chunk:  pick_piece && piece_i.ends,
-    failed: pick_piece && piece_i.failed,
-    job:    piece_i.chunk.job,
+    silent: pick_piece ? piece_i.failed : pick_rec && rec_i.status != '0,
+    failed: piece_i.failed && piece_i.chunk.kind != ChunkAbort,
+    status: rec_i.status,
+    job:    pick_rec ? rec_i.rec.id : piece_i.chunk.job,
+    epoch:  pick_rec ? rec_i.epoch : piece_i.chunk.epoch,
     offset: piece_i.chunk.offset
   };
 
   // --- fetch ------------------------------------------------------------------------------------
 
   logic         fetch_valid_q, fetch_inline_q;
-  logic [255:0] inline_q;
+  line_t        inline_q;
   frame_t       frame_q;
   note_t        note_q;
 
-  assign buf_re_o   = piece_ready_o && !piece_i.failed && !piece_i.chunk.fill;
+  assign buf_re_o   = piece_ready_o && !piece_i.failed && piece_i.chunk.kind == ChunkRead;
   assign buf_slot_o = piece_i.slot;
   assign buf_pos_o  = piece_i.pos;
 
@@ -170,15 +200,16 @@ module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (
 
   // --- send -------------------------------------------------------------------------------------
 
-  logic      out_valid_q, out_ready, gate_ready, load, left;
+  logic      out_valid_q, out_ready, gate_ready, load, left, lost;
   tlp_beat_t out_q;
   note_t     out_note_q;
 
   assign advance   = !fetch_valid_q || out_ready;
-  assign out_ready = !out_valid_q || left;
+  assign out_ready = !out_valid_q || left || lost;
   assign load      = out_ready && fetch_valid_q;
   assign buf_use_o = load && !fetch_inline_q;
-  assign left      = out_valid_q && (out_note_q.failed || gate_ready);
+  assign lost      = out_valid_q && halt_i && !out_note_q.msg && !started_o;
+  assign left      = out_valid_q && !lost && (out_note_q.silent || gate_ready);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) out_valid_q <= 1'b0;
@@ -195,17 +226,17 @@ module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (
         dw_en:        frame_q.dw_en,
         prefix:       frame_q.prefix,
         hdr:          frame_q.hdr,
-        data:         fetch_inline_q ? {2{inline_q}} : buf_data_i
+        data:         fetch_inline_q ? inline_q : buf_data_i
       };
       out_note_q <= note_q;
     end
   end
 
-  siov_dma_gate u_gate (
+  siov_tlp_gate u_gate (
     .clk_i     (clk_i),
     .rst_ni    (rst_ni),
     .go_i      (go_i),
-    .valid_i   (out_valid_q && !out_note_q.failed),
+    .valid_i   (out_valid_q && !lost && !out_note_q.silent),
     .ready_o   (gate_ready),
     .eop_i     (out_q.eop),
     .valid_o   (tx_valid_o),
@@ -219,6 +250,9 @@ module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (
   assign ended_failed_o = out_note_q.failed;
   assign ended_offset_o = out_note_q.offset;
   assign rec_done_o     = left && out_note_q.rec;
+  assign rec_status_o   = out_note_q.status;
+  assign ended_epoch_o  = out_note_q.epoch;
+  assign log_done_o     = left && out_note_q.log;
   assign msg_done_o     = left && out_note_q.msg;
   assign busy_o         = fetch_valid_q || out_valid_q;
 
@@ -230,7 +264,7 @@ module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (
   MessageHasNoPasid_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
       sop && out_note_q.msg |-> !out_q.prefix_valid) else $error("message with a PASID");
   RecordIsAligned_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      rec_valid_i |-> rec_i.addr[4:0] == '0) else $error("record not on 32 bytes");
+      rec_valid_i |-> rec_i.rec.addr[4:0] == '0) else $error("record not on 32 bytes");
   WriteWithin4KiB_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
       sop |-> 11'(out_q.hdr[out_q.hdr[0][29] ? 3 : 2][11:2]) + 11'(out_q.hdr[0][9:0]) <= 11'd1024)
       else $error("write crosses 4 KiB");

@@ -56,14 +56,18 @@ package siov_dsa_pkg;
 
   typedef enum logic [7:0] {
     StatusSuccess   = 8'h01,
+    StatusPageFault = 8'h03,   // no block on fault
+    StatusPageError = 8'h04,   // page request refused
     StatusOpcode    = 8'h10,
     StatusFlags     = 8'h11,
     StatusReserved  = 8'h12,
     StatusSize      = 8'h13,
     StatusOverlap   = 8'h16,
     StatusIntHandle = 8'h19,
+    StatusRecFault  = 8'h1a,   // page fault on the completion record
     StatusRecAlign  = 8'h1b,
-    StatusReadError = 8'h20
+    StatusReadError = 8'h20,
+    StatusXlatError = 8'h22    // Translation Request or page request failed
   } dsa_status_e;
 
   typedef struct packed {
@@ -96,16 +100,30 @@ package siov_dsa_pkg;
   typedef struct packed {
     logic [JobW-1:0] id;
     dsa_status_e     status;
-    logic [31:0]     info;     // StatusFlags: the bad flags; StatusReadError: bytes done
+    logic [31:0]     info;     // StatusFlags: the bad flags; errors of the movement: bytes done
+    logic            write;    // faults: of a write
+    logic [63:12]    page;     // faults
   } job_result_t;
 
-  /// A completed job on its way out: what is left to wait for.
+  /// A completed job on its way out: what is left to do.
   typedef struct packed {
-    logic [JobW-1:0] id;
-    logic [AdiW-1:0] adi;
-    logic            rec;      // a record was sent, `rec_done_i` will come
+    tenant_t         tenant;
+    logic [7:0]      operation;
+    logic [63:5]     rec_addr;
+    dsa_record_t     record;   // if it has one
     logic            irq;
     irq_id_t         irq_id;
   } job_end_t;
+
+  /// Information with errors that keep a record or an interrupt from software (DSA 5.9).
+  typedef struct packed {
+    logic [2:0]  operand;      // 5: the completion record's address
+    logic [8:0]  rsvd20;
+    logic        first;        // in a batch
+    logic        rec;          // software has to write the record in `sw_error_t`,
+    logic        ims;
+    logic        irq;          // and then to raise this interrupt
+    logic [15:0] handle;
+  } lost_info_t;
 
 endpackage

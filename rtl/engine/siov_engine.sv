@@ -16,6 +16,8 @@ module siov_engine import siov_pkg::*; import siov_dsa_pkg::*; (
   input  logic            rst_ni,
   /// GENCFG bit 12
   input  logic            user_int_en_i,
+  /// Software errors go to the event log.
+  input  logic            log_on_i,
 
   input  logic            work_valid_i,
   output logic            work_ready_o,
@@ -31,8 +33,9 @@ module siov_engine import siov_pkg::*; import siov_dsa_pkg::*; (
   output logic            rec_valid_o,
   input  logic            rec_ready_i,
   output dma_record_t     rec_o,
-  /// The record's write has entered the posted stream. In order of `rec_o`, never stalled.
-  input  logic            rec_done_i,
+  /// The record has ended: in any order, never stalled.
+  input  logic            rec_done_valid_i,
+  input  dma_rec_done_t   rec_done_i,
 
   // Interrupt handle check: request, answer in order
   output logic            chk_valid_o,
@@ -63,8 +66,11 @@ module siov_engine import siov_pkg::*; import siov_dsa_pkg::*; (
   job_row_t        take_row, read_row;
   logic            result_valid, result_ready;
   job_result_t     result;
-  logic            end_valid;
+  logic            end_valid, end_ready, end_rec;
+  logic [JobW-1:0] end_id;
   job_end_t        job_end;
+  logic            told_error_valid, lost_error_valid;
+  sw_error_t       told_error, lost_error;
   logic            jobs_busy;
 
   siov_engine_front u_front (
@@ -122,27 +128,41 @@ module siov_engine import siov_pkg::*; import siov_dsa_pkg::*; (
     .rec_valid_o    (rec_valid_o),
     .rec_ready_i    (rec_ready_i),
     .rec_o          (rec_o),
-    .error_valid_o  (error_valid_o),
-    .error_ready_i  (error_ready_i),
-    .error_o        (error_o),
+    .error_valid_o  (told_error_valid),
+    .error_ready_i  (error_ready_i && !lost_error_valid),
+    .error_o        (told_error),
     .end_valid_o    (end_valid),
+    .end_ready_i    (end_ready),
+    .end_rec_o      (end_rec),
+    .end_id_o       (end_id),
     .end_o          (job_end)
   );
 
   siov_engine_retire u_retire (
-    .clk_i          (clk_i),
-    .rst_ni         (rst_ni),
-    .end_valid_i    (end_valid),
-    .end_i          (job_end),
-    .rec_done_i     (rec_done_i),
-    .irq_valid_o    (irq_valid_o),
-    .irq_ready_i    (irq_ready_i),
-    .irq_id_o       (irq_id_o),
-    .irq_done_i     (irq_done_i),
-    .retire_valid_o (retire_valid_o),
-    .retire_id_o    (release_id),
-    .retire_adi_o   (retire_adi_o)
+    .clk_i            (clk_i),
+    .rst_ni           (rst_ni),
+    .log_on_i         (log_on_i),
+    .end_valid_i      (end_valid),
+    .end_ready_o      (end_ready),
+    .end_rec_i        (end_rec),
+    .end_id_i         (end_id),
+    .end_i            (job_end),
+    .rec_done_valid_i (rec_done_valid_i),
+    .rec_done_i       (rec_done_i),
+    .irq_valid_o      (irq_valid_o),
+    .irq_ready_i      (irq_ready_i),
+    .irq_id_o         (irq_id_o),
+    .irq_done_i       (irq_done_i),
+    .error_valid_o    (lost_error_valid),
+    .error_ready_i    (error_ready_i),
+    .error_o          (lost_error),
+    .retire_valid_o   (retire_valid_o),
+    .retire_id_o      (release_id),
+    .retire_adi_o     (retire_adi_o)
   );
+
+  assign error_valid_o = lost_error_valid || told_error_valid;
+  assign error_o       = lost_error_valid ? lost_error : told_error;
 
   assign release_job = retire_valid_o;
   assign busy_o      = jobs_busy || work_valid_i || error_valid_o;

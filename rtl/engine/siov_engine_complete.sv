@@ -7,7 +7,7 @@
 ///
 ///   | record address       | success           | error                            |
 ///   |----------------------|-------------------|----------------------------------|
-///   | valid                | record if asked   | record; handle: and SW error     |
+///   | valid                | record if asked   | record; 19h, 22h: and SW error   |
 ///   | valid but misaligned | -                 | software error                   |
 ///   | not valid            | nothing           | software error                   |
 module siov_engine_complete import siov_pkg::*; import siov_dsa_pkg::*; (
@@ -34,8 +34,11 @@ module siov_engine_complete import siov_pkg::*; import siov_dsa_pkg::*; (
   input  logic            error_ready_i,
   output sw_error_t       error_o,
 
-  /// Told; in the order of `rec_o`. Never stalled.
+  /// Told. `end_rec_o`: by a record, taken in this clock; such an end does not wait.
   output logic            end_valid_o,
+  input  logic            end_ready_i,
+  output logic            end_rec_o,
+  output logic [JobW-1:0] end_id_o,
   output job_end_t        end_o
 );
 
@@ -50,8 +53,10 @@ module siov_engine_complete import siov_pkg::*; import siov_dsa_pkg::*; (
     result = result_i;
     if (done_valid_i) begin
       result.id     = done_i.id;
-      result.status = done_i.error ? StatusReadError : StatusSuccess;
-      result.info   = done_i.error ? done_i.done : '0;
+      result.status = done_i.status == '0 ? StatusSuccess : dsa_status_e'(done_i.status);
+      result.info   = done_i.done;
+      result.write  = done_i.write;
+      result.page   = done_i.page;
     end
   end
 
@@ -67,12 +72,14 @@ module siov_engine_complete import siov_pkg::*; import siov_dsa_pkg::*; (
   // ------------------------------------------------------------------------------------------
   // The table above
 
-  logic failed, rec, report;
-  assign failed = result_q.status != StatusSuccess;
+  logic failed, faulted, moved, rec, report, error_room;
+  assign failed  = result_q.status != StatusSuccess;
+  assign faulted = result_q.status inside {StatusPageFault, StatusPageError};
+  assign moved   = faulted || result_q.status inside {StatusReadError, StatusXlatError};
   assign rec    = row_i.rec_valid && (row_i.req_rec || failed) &&
                   result_q.status != StatusRecAlign;
-  assign report = failed && (!rec || result_q.status == StatusIntHandle);
-  assign told   = !rec || rec_ready_i;
+  assign report = failed && (!rec || result_q.status inside {StatusIntHandle, StatusXlatError});
+  assign told   = (!report || error_room) && (rec ? rec_ready_i : end_ready_i);
 
   // ------------------------------------------------------------------------------------------
   // Completion record
@@ -83,10 +90,14 @@ module siov_engine_complete import siov_pkg::*; import siov_dsa_pkg::*; (
     record        = '0;
     record.status = result_q.status;
     if (result_q.status == StatusFlags) record.bad_flags = result_q.info[23:0];
-    if (result_q.status == StatusReadError) record.bytes_done = result_q.info;
+    if (moved) record.bytes_done = result_q.info;
+    if (faulted) begin
+      record.status[7]  = result_q.write;
+      record.fault_addr = {result_q.page, 12'd0};
+    end
   end
 
-  assign rec_valid_o = valid_q && rec;
+  assign rec_valid_o = valid_q && rec && (!report || error_room);
   assign rec_o = '{
     id:     result_q.id,
     tenant: row_i.tenant,
@@ -96,8 +107,7 @@ module siov_engine_complete import siov_pkg::*; import siov_dsa_pkg::*; (
   };
 
   // ------------------------------------------------------------------------------------------
-  // Software error. Two waiting reports are enough: SWERROR keeps the first and tells of the second
-  // only that it was (DSA 9.2.15), so a third says nothing new.
+  // Software error: none is lost, as each may have to go to the event log.
 
   sw_error_t sw_error;
 
@@ -113,7 +123,12 @@ module siov_engine_complete import siov_pkg::*; import siov_dsa_pkg::*; (
     end
     if (result_q.status == StatusIntHandle) begin
       sw_error.info_valid = 1'b1;
-      sw_error.info       = 32'(row_i.irq_id.index);
+      sw_error.info       = lost_info_t'{irq: 1'b1, ims: row_i.irq_id.ims,
+                                         handle: row_i.irq_id.index, default: '0};
+    end
+    if (faulted) begin
+      sw_error.rw   = result_q.write;
+      sw_error.addr = {result_q.page, 12'd0};
     end
   end
 
@@ -124,7 +139,7 @@ module siov_engine_complete import siov_pkg::*; import siov_dsa_pkg::*; (
     .clk_i   (clk_i),
     .rst_ni  (rst_ni),
     .valid_i (valid_q && told && report),
-    .ready_o (),
+    .ready_o (error_room),
     .data_i  (sw_error),
     .valid_o (error_valid_o),
     .ready_i (error_ready_i),
@@ -132,13 +147,16 @@ module siov_engine_complete import siov_pkg::*; import siov_dsa_pkg::*; (
     .count_o ()
   );
 
-  assign end_valid_o = valid_q && told;
+  assign end_valid_o = valid_q && (!report || error_room) && (!rec || rec_ready_i);
+  assign end_rec_o   = rec;
+  assign end_id_o    = result_q.id;
   assign end_o = '{
-    id:     result_q.id,
-    adi:    row_i.tenant.adi,
-    rec:    rec,
-    irq:    row_i.irq,
-    irq_id: row_i.irq_id
+    tenant:    row_i.tenant,
+    operation: row_i.operation,
+    rec_addr:  row_i.rec_addr,
+    record:    record,
+    irq:       row_i.irq,
+    irq_id:    row_i.irq_id
   };
 
 endmodule

@@ -129,6 +129,7 @@ module siov_engine_front import siov_pkg::*; import siov_dsa_pkg::*; (
     tenant:     work_i.tenant,
     op:         desc.operation == OpFill ? JobFill : JobCopy,
     strict:     desc.flags.strict,
+    block:      desc.flags.block_on_fault,
     tc_src:     tc(desc.flags.addr1_tc),
     tc_dst:     tc(desc.flags.addr2_tc),
     src:        desc.src,
@@ -152,7 +153,9 @@ module siov_engine_front import siov_pkg::*; import siov_dsa_pkg::*; (
   assign result_o = '{
     id:     job_id_i,
     status: work_i.discard ? StatusSuccess : status_q,
-    info:   status_q == StatusFlags ? 32'(bad_flags_q) : '0
+    info:   status_q == StatusFlags ? 32'(bad_flags_q) : '0,
+    write:  1'b0,
+    page:   '0
   };
 
   // The PASID and the reserved bytes concern the check only.

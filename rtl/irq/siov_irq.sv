@@ -11,6 +11,8 @@ module siov_irq import siov_pkg::*, siov_regs_pkg::*, siov_irq_pkg::*; (
   input  logic        rst_ni,
   input  strap_t      strap_i,
   input  pcie_fn_t    fn_i,
+  /// The device is in Halt: completion interrupts are dropped, as their records are. Events go on.
+  input  logic        halt_i,
 
   /// Set MSIXPERM, PBA and IMS to their reset values (Reset Device): pulse; `clearing_o` is high
   /// until done. After reset this happens by itself, for the MSI-X table as well.
@@ -112,7 +114,9 @@ module siov_irq import siov_pkg::*, siov_regs_pkg::*, siov_irq_pkg::*; (
   logic [31:0]     msix_rdata, ims_rdata;
   logic            msix_ok, ims_ok, msix_send, ims_send;
   dma_msg_t        msix_msg, ims_msg;
-  logic            send_busy;
+  logic            send, send_busy;
+
+  assign send = (msix_send || ims_send) && !(halt_i && cmd_q.op == OpIrq);
 
   siov_irq_msix u_msix (
     .clk_i         (clk_i),
@@ -160,8 +164,8 @@ module siov_irq import siov_pkg::*, siov_regs_pkg::*, siov_irq_pkg::*; (
     .clk_i       (clk_i),
     .rst_ni      (rst_ni),
     .room_o      (room),
-    .push_i      (msix_send || ims_send || (exec_q && cmd_q.op == OpIrq)),
-    .push_msg_i  (msix_send || ims_send),
+    .push_i      (send || (exec_q && cmd_q.op == OpIrq)),
+    .push_msg_i  (send),
     .msg_i       (ims_send ? ims_msg : msix_msg),
     .push_irq_i  (cmd_q.op == OpIrq),
     .irq_done_o  (irq_done_o),

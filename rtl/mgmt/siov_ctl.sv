@@ -35,6 +35,8 @@ module siov_ctl
   input  logic            halt_i,
   output logic            halt_ack_o,
 
+  input  logic            log_busy_i,
+
   /// Everything that Reset Device clears: a pulse, given when no BAR0 access is under way
   /// (`quiet_o` asks for that). `clearing_i` is high from the next clock, or the one after, until
   /// done.
@@ -47,6 +49,8 @@ module siov_ctl
   output logic            ctl_we_o,
   output logic [AdiW-1:0] ctl_adi_o,
   output wq_ctl_t         ctl_o,
+  /// With `ctl_we_o`: the WQ is being enabled.
+  output logic            drop_o,
   output logic            stat_valid_o,
   output logic [AdiW-1:0] stat_adi_o,
   input  logic            stat_rsp_valid_i,
@@ -83,6 +87,8 @@ module siov_ctl
   ctl_strap_queues_t queues;
   ctl_strap_ints_t   ints;
   ctl_strap_groups_t groups;
+  ctl_pri_t          pri;
+  ctl_evl_t          evl;
 
   always_comb begin
     events         = '0;
@@ -93,7 +99,12 @@ module siov_ctl
     pcie.pasid_en  = fn_i.pasid_en;
     pcie.priv_en   = fn_i.pasid_priv_en;
     pcie.ats_en    = fn_i.ats_en;
-    pcie.pri_en    = fn_i.pri_en;
+    pcie.pri_en    = fn_i.pri_cfg;
+    pri            = '0;
+    pri.alloc      = fn_i.pri_alloc;
+    pri.capacity   = 16'(PriCapacity);
+    evl            = '0;
+    evl.busy       = log_busy_i;
     queues         = '0;
     queues.wqs     = strap_i.wqs;
     queues.entries = strap_i.wq_entries;
@@ -120,6 +131,8 @@ module siov_ctl
         CtlStrapQueuesOffset: rdata_o = queues;
         CtlStrapIntsOffset:   rdata_o = ints;
         CtlStrapGroupsOffset: rdata_o = groups;
+        CtlPriOffset:         rdata_o = pri;
+        CtlEvlOffset:         rdata_o = evl;
         CtlWqStatusOffset:    rdata_o = status_q;
         CtlInflightOffset:    rdata_o = {16'b0, inflight_i};
         default:              rdata_o = '0;
@@ -171,6 +184,7 @@ module siov_ctl
   assign stat_adi_o    = wdata_i[AdiW-1:0];
   assign ctl_we_o      = write && offset == CtlRowCommitOffset;
   assign ctl_adi_o     = wdata_i[AdiW-1:0];
+  assign drop_o        = ctl_we_o && flags_q.enabled && !flags_q.discard;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin

@@ -34,6 +34,9 @@ module siov_mgmt
   output logic            ctl_we_o,
   output logic [AdiW-1:0] ctl_adi_o,
   output wq_ctl_t         ctl_o,
+  /// A WQ gets a new owner, pulse: its address translations are to be dropped.
+  output logic            drop_valid_o,
+  output logic [AdiW-1:0] drop_adi_o,
   output logic            stat_valid_o,
   output logic [AdiW-1:0] stat_adi_o,
   input  logic            stat_rsp_valid_i,
@@ -48,6 +51,11 @@ module siov_mgmt
 
   /// GENCFG bit 12
   output logic            user_int_en_o,
+  /// Software errors of descriptors go to the event log.
+  output logic            log_on_o,
+
+  /// The device is in Halt, until FLR: nothing but messages leaves any more.
+  output logic            halted_o,
 
   // software errors: portals, engine
   input  logic            adi_error_valid_i,
@@ -56,6 +64,12 @@ module siov_mgmt
   input  logic            eng_error_valid_i,
   output logic            eng_error_ready_o,
   input  sw_error_t       eng_error_i,
+
+  /// Event log entries, one at a time; `evl_done_i`: it has entered the posted stream.
+  output logic            evl_valid_o,
+  input  logic            evl_ready_i,
+  output dma_log_t        evl_o,
+  input  logic            evl_done_i,
 
   output logic            busy_o
 );
@@ -154,9 +168,7 @@ module siov_mgmt
   logic [7:0]  done_error;
   logic [15:0] done_result;
 
-  // Errors are always taken: siov_swerror drops what it cannot keep.
-  assign adi_error_ready_o = 1'b1;
-  assign eng_error_ready_o = 1'b1;
+  logic        log_busy;
 
   siov_regs u_regs (
     .clk_i             (clk_i),
@@ -176,13 +188,22 @@ module siov_mgmt
     .halt_o            (halt),
     .halt_ack_i        (halt_ack),
     .adi_error_valid_i (adi_error_valid_i),
+    .adi_error_ready_o (adi_error_ready_o),
     .adi_error_i       (adi_error_i),
     .eng_error_valid_i (eng_error_valid_i),
+    .eng_error_ready_o (eng_error_ready_o),
     .eng_error_i       (eng_error_i),
+    .evl_valid_o       (evl_valid_o),
+    .evl_ready_i       (evl_ready_i),
+    .evl_o             (evl_o),
+    .evl_done_i        (evl_done_i),
+    .log_busy_o        (log_busy),
     .evt_valid_o       (evt_valid_o),
     .evt_ready_i       (evt_ready_i),
     .disabled_o        (disabled),
-    .user_int_en_o     (user_int_en_o)
+    .halted_o          (halted_o),
+    .user_int_en_o     (user_int_en_o),
+    .log_on_o          (log_on_o)
   );
 
   siov_cfg_tables u_tables (
@@ -221,6 +242,7 @@ module siov_mgmt
     .done_result_o    (done_result),
     .halt_i           (halt),
     .halt_ack_o       (halt_ack),
+    .log_busy_i       (log_busy),
     .quiet_o          (quiet),
     .mmio_busy_i      (mmio_busy),
     .clear_o          (clear),
@@ -228,6 +250,7 @@ module siov_mgmt
     .ctl_we_o         (ctl_we_o),
     .ctl_adi_o        (ctl_adi_o),
     .ctl_o            (ctl_o),
+    .drop_o           (drop_valid_o),
     .stat_valid_o     (stat_valid_o),
     .stat_adi_o       (stat_adi_o),
     .stat_rsp_valid_i (stat_rsp_valid_i),
@@ -238,6 +261,7 @@ module siov_mgmt
     .engine_group_o   (engine_group_o)
   );
 
-  assign busy_o = !sleep || irq || init || mmio_busy || reg_valid_i || evt_valid_o;
+  assign drop_adi_o = ctl_adi_o;
+  assign busy_o = !sleep || irq || init || mmio_busy || reg_valid_i || evt_valid_o || log_busy;
 
 endmodule

@@ -38,7 +38,7 @@ module siov_mgmt_core #(
   logic [31:2] addr;
   logic [3:0]  be;
   logic [31:0] wdata, rdata;
-  logic        unused_retire;
+  logic        unused_retire, trap;
 
   siov_rv32 u_core (
     .clk_i       (clk_i),
@@ -47,6 +47,7 @@ module siov_mgmt_core #(
     .irq_i       (irq_i),
     .sleep_o     (sleep_o),
     .retire_o    (unused_retire),
+    .trap_o      (trap),
     .mem_req_o   (req),
     .mem_fetch_o (fetch),
     .mem_write_o (write),
@@ -102,5 +103,13 @@ module siov_mgmt_core #(
   assign ack   = ram_ack_q || fault_q || periph_ack;
   assign err   = fault_q || (periph_ack && periph_err_i);
   assign rdata = periph_req_o ? periph_rdata_i : ram_rdata;
+
+  // ------------------------------------------------------------------------------------------
+  // Assertions
+
+  // The firmware enables no interrupts and returns from no trap: one is a defect of it, after which
+  // the command under way stays active and everything else looks well.
+  FirmwareTraps_A: assert property (@(posedge clk_i) disable iff (!rst_ni) !trap)
+    else $error("the firmware has trapped");
 
 endmodule

@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The registers of BAR0 that are not tables: capabilities, control and status, command mailbox,
-/// SWERROR, INTCAUSE. An access takes two clocks. Where there is no register, reads give 0 and
+/// INTCAUSE; with those of the errors from siov_errors. An access takes two clocks. Where there is no register, reads give 0 and
 /// writes do nothing.
 module siov_regs
   import siov_pkg::*;
@@ -34,9 +34,18 @@ module siov_regs
   input  logic        halt_ack_i,
 
   input  logic        adi_error_valid_i,
+  output logic        adi_error_ready_o,
   input  sw_error_t   adi_error_i,
   input  logic        eng_error_valid_i,
+  output logic        eng_error_ready_o,
   input  sw_error_t   eng_error_i,
+
+  // event log
+  output logic        evl_valid_o,
+  input  logic        evl_ready_i,
+  output dma_log_t    evl_o,
+  input  logic        evl_done_i,
+  output logic        log_busy_o,
 
   /// An event for MSI-X entry 0, held until taken. Causes that come meanwhile share it: INTCAUSE
   /// names them all.
@@ -44,14 +53,14 @@ module siov_regs
   input  logic        evt_ready_i,
 
   output logic        disabled_o,  ///< GENSTS says Disabled
-  output logic        user_int_en_o
+  output logic        halted_o,    ///< GENSTS says Halt
+  output logic        user_int_en_o,
+  output logic        log_on_o      ///< software errors of descriptors go to the event log
 );
 
   localparam logic [1:0] StateDisabled = 2'd0;
   localparam logic [1:0] StateHalt     = 2'd3;
-
-  localparam logic [7:0] ErrPciConfig  = 8'h51;  // DSA 5.8: configuration changed while enabled
-  localparam logic [7:0] ErrCmdActive  = 8'h52;  // CMD written while a command is active
+  localparam logic [1:0] ResetTypeFlr  = 2'd1;
 
   function automatic logic [31:0] byte_mask(logic [3:0] be);
     return {{8{be[3]}}, {8{be[2]}}, {8{be[1]}}, {8{be[0]}}};
@@ -96,9 +105,8 @@ module siov_regs
   cmd_t       cmd_q;
   cmdstatus_t cmdstatus_q;
   cmdparam_t  cmdparam_q;
-  logic [255:0] swerror;
 
-  logic [31:0] rdata;
+  logic [31:0] rdata, error_rdata;
 
   always_comb begin
     rdata = '0;
@@ -132,17 +140,9 @@ module siov_regs
         CmdstatusOffset:    rdata = cmdstatus_q;
         CmdcapOffset:       rdata = CmdcapReset[31:0];
         CmdcapOffset + 4:   rdata = CmdcapReset[63:32];
-        Swerror0Offset:     rdata = swerror[0 +: 32];
-        Swerror0Offset + 4: rdata = swerror[32 +: 32];
-        Swerror1Offset:     rdata = swerror[64 +: 32];
-        Swerror1Offset + 4: rdata = swerror[96 +: 32];
-        Swerror2Offset:     rdata = swerror[128 +: 32];
-        Swerror2Offset + 4: rdata = swerror[160 +: 32];
-        Swerror3Offset:     rdata = swerror[192 +: 32];
-        Swerror3Offset + 4: rdata = swerror[224 +: 32];
         CmdparamOffset:     rdata = cmdparam_q[31:0];
         CmdparamOffset + 4: rdata = cmdparam_q[63:32];
-        default:            rdata = '0;
+        default:            rdata = error_rdata;
       endcase
     end
   end
@@ -158,12 +158,13 @@ module siov_regs
 
   // ------------------------------------------------------------------------------------------
   // Control registers, and Halt: the configuration of the function must not change under a device
-  // that is not Disabled (DSA Table 9-2)
+  // that is not Disabled (DSA Table 9-2). What ends Halt is FLR: Linux gives no command to a device
+  // in Halt, so it could not end one that asks for Reset Device.
 
   logic [3:0] fn_bits, fn_bits_q;
   logic       halt_q, goes_to_halt;
 
-  assign fn_bits      = {fn_i.bme, fn_i.pasid_en, fn_i.ats_en, fn_i.pri_en};
+  assign fn_bits      = {fn_i.bme, fn_i.pasid_en, fn_i.ats_en, fn_i.pri_cfg};
   assign goes_to_halt = fn_bits != fn_bits_q && !(gensts_q.state inside {StateDisabled, StateHalt});
   assign halt_o       = halt_q;
 
@@ -198,15 +199,18 @@ module siov_regs
       end
       if (halt_ack_i) halt_q <= 1'b0;
       if (goes_to_halt) begin
-        gensts_q       <= GenstsReset;
-        gensts_q.state <= StateHalt;
-        halt_q         <= 1'b1;
+        gensts_q            <= GenstsReset;
+        gensts_q.state      <= StateHalt;
+        gensts_q.reset_type <= ResetTypeFlr;
+        halt_q              <= 1'b1;
       end
     end
   end
 
   assign disabled_o    = gensts_q.state == StateDisabled;
+  assign halted_o      = gensts_q.state == StateHalt;
   assign user_int_en_o = gencfg_q.user_int_en;
+  assign log_on_o      = gencfg_q.evl_en && !disabled_o && !halted_o;
 
   // ------------------------------------------------------------------------------------------
   // Command mailbox
@@ -239,24 +243,37 @@ module siov_regs
   // ------------------------------------------------------------------------------------------
   // Errors and their interrupts
 
-  swerror0_t swerror_w1c;
-  logic      swerror_set;
+  logic swerror_set, log_int;
 
-  assign swerror_w1c = write && 32'(addr) == Swerror0Offset ?
-      {32'b0, req_i.wdata & be_mask & Swerror0W1cMask[31:0]} : '0;
-
-  siov_swerror u_swerror (
-    .clk_i       (clk_i),
-    .rst_ni      (rst_ni),
-    .adi_valid_i (adi_error_valid_i),
-    .adi_i       (adi_error_i),
-    .eng_valid_i (eng_error_valid_i),
-    .eng_i       (eng_error_i),
-    .dev_valid_i (goes_to_halt || cmd_refused),
-    .dev_code_i  (goes_to_halt ? ErrPciConfig : ErrCmdActive),
-    .w1c_i       (swerror_w1c),
-    .swerror_o   (swerror),
-    .set_o       (swerror_set)
+  siov_errors u_errors (
+    .clk_i            (clk_i),
+    .rst_ni           (rst_ni),
+    .write_i          (write),
+    .fw_i             (req_i.fw),
+    .addr_i           (addr),
+    .mask_i           (be_mask),
+    .wdata_i          (req_i.wdata),
+    .rdata_o          (error_rdata),
+    .disabled_i       (disabled_o),
+    .clear_i          (clear_i),
+    .halted_i         (halted_o),
+    .log_on_i         (log_on_o),
+    .log_int_en_i     (genctrl_q.evl_int_en),
+    .config_changed_i (goes_to_halt),
+    .cmd_refused_i    (cmd_refused),
+    .adi_valid_i      (adi_error_valid_i),
+    .adi_ready_o      (adi_error_ready_o),
+    .adi_i            (adi_error_i),
+    .eng_valid_i      (eng_error_valid_i),
+    .eng_ready_o      (eng_error_ready_o),
+    .eng_i            (eng_error_i),
+    .swerror_set_o    (swerror_set),
+    .log_int_o        (log_int),
+    .evl_valid_o      (evl_valid_o),
+    .evl_ready_i      (evl_ready_i),
+    .evl_o            (evl_o),
+    .evl_done_i       (evl_done_i),
+    .log_busy_o       (log_busy_o)
   );
 
   assign intcause_w1c = write && 32'(addr) == IntcauseOffset ?
@@ -267,6 +284,7 @@ module siov_regs
     intcause_set.swerror = swerror_set && genctrl_q.swerror_int_en;
     intcause_set.command = done_valid_i && cmd_q.int_req;
     intcause_set.halt    = goes_to_halt && genctrl_q.halt_int_en;
+    intcause_set.evl     = log_int;
   end
 
   always_ff @(posedge clk_i) begin

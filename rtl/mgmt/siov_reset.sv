@@ -2,10 +2,11 @@
 // Licensed under the Apache License, Version 2.0, see LICENSE for details.
 // SPDX-License-Identifier: Apache-2.0
 
-/// Function-level reset: on `flr_i` it stops new reads, waits for those in flight (a host that
-/// never answers is cut off after FlrCycles), then holds `rst_fn_no` low for two clocks.
+/// Function-level reset: on `flr_i` it stops new requests, waits for those in flight (a host that
+/// never answers is cut off after FlrCycles, but no TLP is cut short), then holds `rst_fn_no` low for
+/// two clocks.
 module siov_reset #(
-  /// Clocks to wait for reads in flight.
+  /// Clocks to wait for requests in flight.
   parameter int unsigned FlrCycles = 1 << 16
 ) (
   input  logic clk_i,
@@ -16,6 +17,8 @@ module siov_reset #(
   output logic flr_done_o,
   output logic quiesce_o,
   input  logic np_pending_i,
+  /// A TLP has begun and its source has not given all of it.
+  input  logic tx_partial_i,
   /// Reset of everything but the PCIe room: at reset and at FLR.
   output logic rst_fn_no
 );
@@ -50,8 +53,11 @@ module siov_reset #(
           if (flr_i) state_q <= StQuiesce;
         end
         StQuiesce: begin
-          wait_q <= wait_q + 1'b1;
-          if ((wait_q != '0 && !np_pending_i) || wait_q == CountW'(FlrCycles)) state_q <= StReset0;
+          if (wait_q != CountW'(FlrCycles)) wait_q <= wait_q + 1'b1;
+          if (!tx_partial_i &&
+              ((wait_q != '0 && !np_pending_i) || wait_q == CountW'(FlrCycles))) begin
+            state_q <= StReset0;
+          end
         end
         StReset0: state_q <= StReset1;
         StReset1: state_q <= StDone;

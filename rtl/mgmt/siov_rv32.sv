@@ -21,6 +21,7 @@ module siov_rv32
   input  logic        irq_i,        ///< machine external interrupt, level
   output logic        sleep_o,      ///< in WFI; no state changes while high
   output logic        retire_o,     ///< an instruction completes in this cycle
+  output logic        trap_o,       ///< in this cycle it goes to the trap handler
 
   output logic        mem_req_o,
   output logic        mem_fetch_o,  ///< an instruction fetch
@@ -374,6 +375,7 @@ module siov_rv32
   end
 
   assign sleep_o = state_q == StSleep;
+  assign trap_o  = trap;
 
   assign mem_req_o   = (fetch || access) && rst_ni;
   assign mem_fetch_o = fetch;

@@ -4,13 +4,14 @@
 
 /// The PCIe room: takes TLPs apart, keeps config space, answers requests, sends TLPs.
 ///
-/// Receive: one beat a clock. Config and BAR0 requests, and all else that ends in a completion, go
-/// through one in-order queue, so a read sees every earlier write. A portal write is offered only
-/// when the BAR0 writes received before it have been performed. Completions go straight to dma/.
-/// Transmit: three sources (completions, read requests, posted writes), each a stream of whole
-/// TLPs; a class without credits never blocks another; a completion never passes a posted TLP that
-/// was accepted before it. `*_tx_ready_o` high with valid means the beat has entered the ordered
-/// output stream.
+/// Receive: one beat a clock. Posted writes are performed in order. Requests that end in a
+/// completion have a queue of their own: none is performed before the posted writes received ahead of
+/// it, and no posted write waits for one. Completions go straight to dma/ and atc/, Invalidate
+/// Requests and PRG Responses to atc/. So reception ends in bounded time even if the host takes no
+/// completions, as long as it obeys `rx_np_ready_o`.
+/// Transmit: six sources in three classes, each a stream of whole TLPs; a class without credits never
+/// blocks another; nothing passes a posted TLP that was accepted before it. `*_tx_ready_o` high with
+/// valid means the beat has entered the ordered output stream.
 module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   input  logic       clk_i,
   input  logic       rst_ni,
@@ -19,6 +20,8 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   // TLP port
   input  logic       rx_valid_i,
   output logic       rx_ready_o,
+  /// The host must not start a non-posted TLP while this is low.
+  output logic       rx_np_ready_o,
   input  tlp_beat_t  rx_i,
   output logic       tx_valid_o,
   input  logic       tx_ready_i,
@@ -34,6 +37,19 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   /// For Transactions Pending.
   input  logic       np_pending_i,
 
+  /// What dma/ and atc/ found wrong with their completions.
+  input  cpl_err_t   dma_err_i,
+  input  cpl_err_t   atc_err_i,
+
+  // Page Request Interface: state is in `fn_o`, the rest with atc/
+  /// Page requests wait for a response: level.
+  input  logic       pri_pending_i,
+  /// A response said Response Failure; one came that nobody waited for: pulses.
+  input  logic       pri_failure_i,
+  input  logic       pri_unexpected_i,
+  /// Software reset the interface: forget page requests, pulse. Only while `fn_o.pri_en` is low.
+  output logic       pri_reset_o,
+
   // BAR0: one access at a time; the request holds until `reg_rsp_valid_i`, a pulse
   output logic       reg_valid_o,
   output reg_req_t   reg_o,
@@ -45,9 +61,14 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   input  logic       portal_ready_i,
   output portal_wr_t portal_o,
 
-  /// Completion beats for dma/, never stalled. `cpl_o.hdr` is valid in every beat, not just at sop.
+  /// Completion beats for dma/ and atc/, never stalled: those whose tag one of the two can have
+  /// given. `cpl_o.hdr` is valid in every beat, not just at sop.
   output logic       cpl_valid_o,
   output tlp_beat_t  cpl_o,
+
+  /// Invalidate Requests and PRG Responses for atc/, never stalled.
+  output logic       rx_msg_valid_o,
+  output rx_msg_t    rx_msg_o,
 
   // from dma/
   input  logic       np_tx_valid_i,
@@ -57,6 +78,16 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   output logic       p_tx_ready_o,
   input  tlp_beat_t  p_tx_i,
 
+  // from atc/: Translation Requests; page requests and Invalidate Completions
+  input  logic       tr_tx_valid_i,
+  output logic       tr_tx_ready_o,
+  input  tlp_beat_t  tr_tx_i,
+  input  logic       msg_tx_valid_i,
+  output logic       msg_tx_ready_o,
+  input  tlp_beat_t  msg_tx_i,
+  /// A TLP has begun and its source has not given all of it: no time for a reset.
+  output logic       tx_partial_o,
+
   output logic       busy_o
 );
 
@@ -64,8 +95,7 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   logic [63:18] bar0;
   logic [63:16] bar2;
   logic [23:16] bar2_mask;
-  rx_err_t      err;
-  hdr_t         err_hdr;
+  err_event_t   err [NumErrSources];
   logic         rx_busy;
 
   // Straps are sampled while reset is low.
@@ -76,13 +106,11 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   // ------------------------------------------------------------------------------------------
   // Receive
 
-  logic       portal_rx_valid, portal_rx_ready, portal_busy;
-  portal_wr_t portal_rx;
-  logic       line_rx_valid, line_rx_ready, line_drop;
-  line_t      line_rx;
-  logic       target_rx_valid, target_rx_ready;
-  target_t    target_rx;
-  logic       write_done;
+  logic    line_valid, line_ready, line_drop, posted_valid, posted_ready, pass;
+  line_t   line;
+  posted_t posted;
+  logic    target_rx_valid, target_rx_ready;
+  target_t target_rx;
 
   siov_pcie_rx u_rx (
     .clk_i          (clk_i),
@@ -97,79 +125,29 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
     .rx_i           (rx_i),
     .cpl_valid_o    (cpl_valid_o),
     .cpl_o          (cpl_o),
-    .portal_valid_o (portal_rx_valid),
-    .portal_ready_i (portal_rx_ready),
-    .portal_o       (portal_rx),
-    .line_valid_o   (line_rx_valid),
-    .line_ready_i   (line_rx_ready),
-    .line_o         (line_rx),
+    .msg_valid_o    (rx_msg_valid_o),
+    .msg_o          (rx_msg_o),
+    .line_valid_o   (line_valid),
+    .line_ready_i   (line_ready),
+    .line_o         (line),
     .line_drop_o    (line_drop),
+    .posted_valid_o (posted_valid),
+    .posted_ready_i (posted_ready),
+    .posted_o       (posted),
     .target_valid_o (target_rx_valid),
     .target_ready_i (target_rx_ready),
     .target_o       (target_rx),
-    .err_o          (err),
-    .err_hdr_o      (err_hdr),
+    .err_o          (err[ErrRx]),
     .busy_o         (rx_busy)
   );
 
-  siov_pcie_portal u_portal (
-    .clk_i        (clk_i),
-    .rst_ni       (rst_ni),
-    .flush_i      (flr_o),
-    .valid_i      (portal_rx_valid),
-    .ready_o      (portal_rx_ready),
-    .portal_i     (portal_rx),
-    .write_rx_i   (target_rx_valid && target_rx.op == OpRegWr),
-    .write_done_i (write_done),
-    .valid_o      (portal_valid_o),
-    .ready_i      (portal_ready_i),
-    .portal_o     (portal_o),
-    .busy_o       (portal_busy)
-  );
-
   // ------------------------------------------------------------------------------------------
-  // Target queue: requests, and apart from them the payload of writes. There is room for the
-  // largest write (512 bytes, 8 lines) behind another one.
+  // Posted writes, and requests with a completion. BAR0 is used by one of them at a time.
 
-  logic    target_valid, target_ready;
-  target_t target;
-  line_t   line;
-  logic    line_valid, line_ready;
-
-  siov_fifo #(
-    .data_t (target_t),
-    .Depth  (8)
-  ) u_target (
-    .clk_i   (clk_i),
-    .rst_ni  (rst_ni),
-    .valid_i (target_rx_valid),
-    .ready_o (target_rx_ready),
-    .data_i  (target_rx),
-    .valid_o (target_valid),
-    .ready_i (target_ready),
-    .data_o  (target),
-    .count_o ()
-  );
-
-  siov_commit_fifo #(
-    .data_t (line_t),
-    .Depth  (16)
-  ) u_line (
-    .clk_i    (clk_i),
-    .rst_ni   (rst_ni),
-    .valid_i  (line_rx_valid),
-    .ready_o  (line_rx_ready),
-    .data_i   (line_rx),
-    .commit_i (target_rx_valid),
-    .drop_i   (line_drop),
-    .valid_o  (line_valid),
-    .ready_i  (line_ready),
-    .data_o   (line)
-  );
-
-  // ------------------------------------------------------------------------------------------
-  // Completer and config space
-
+  logic        write_valid, write_active, posted_busy, read_valid, read_hold;
+  reg_req_t    write_req, read_req;
+  logic        target_valid, target_ready, nonposted_busy;
+  target_t     target;
   logic        cfg_valid, cfg_flr;
   cfg_req_t    cfg;
   logic [31:0] cfg_rdata;
@@ -177,18 +155,56 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   tlp_beat_t   cpl_tx;
   logic        completer_busy;
 
+  siov_pcie_posted u_posted (
+    .clk_i           (clk_i),
+    .rst_ni          (rst_ni),
+    .flr_i           (flr_o),
+    .valid_i         (posted_valid),
+    .ready_o         (posted_ready),
+    .posted_i        (posted),
+    .line_valid_i    (line_valid),
+    .line_ready_o    (line_ready),
+    .line_i          (line),
+    .line_drop_i     (line_drop),
+    .pass_o          (pass),
+    .reg_hold_i      (read_hold),
+    .reg_valid_o     (write_valid),
+    .reg_o           (write_req),
+    .reg_rsp_valid_i (reg_rsp_valid_i && write_valid),
+    .reg_active_o    (write_active),
+    .portal_valid_o  (portal_valid_o),
+    .portal_ready_i  (portal_ready_i),
+    .portal_o        (portal_o),
+    .busy_o          (posted_busy)
+  );
+
+  siov_pcie_nonposted u_nonposted (
+    .clk_i      (clk_i),
+    .rst_ni     (rst_ni),
+    .valid_i    (target_rx_valid),
+    .ready_o    (target_rx_ready),
+    .target_i   (target_rx),
+    .np_ready_o (rx_np_ready_o),
+    .pass_i     (pass),
+    .valid_o    (target_valid),
+    .ready_i    (target_ready),
+    .target_o   (target),
+    .busy_o     (nonposted_busy)
+  );
+
   siov_pcie_completer u_completer (
     .clk_i           (clk_i),
     .rst_ni          (rst_ni),
     .rid_i           (fn_o.rid),
+    .ido_i           (fn_o.ido_cpl),
     .target_valid_i  (target_valid),
     .target_ready_o  (target_ready),
     .target_i        (target),
-    .line_i          (line),
-    .line_ready_o    (line_ready),
-    .reg_valid_o     (reg_valid_o),
-    .reg_o           (reg_o),
-    .reg_rsp_valid_i (reg_rsp_valid_i),
+    .reg_active_i    (write_active),
+    .reg_hold_o      (read_hold),
+    .reg_valid_o     (read_valid),
+    .reg_o           (read_req),
+    .reg_rsp_valid_i (reg_rsp_valid_i && read_valid),
     .reg_rdata_i     (reg_rdata_i),
     .cfg_valid_o     (cfg_valid),
     .cfg_o           (cfg),
@@ -199,26 +215,58 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
     .tx_valid_o      (cpl_tx_valid),
     .tx_ready_i      (cpl_tx_ready),
     .tx_o            (cpl_tx),
-    .write_done_o    (write_done),
     .busy_o          (completer_busy)
   );
 
+  assign reg_valid_o = write_valid || read_valid;
+  assign reg_o       = write_valid ? write_req : read_req;
+
+  // ------------------------------------------------------------------------------------------
+  // Config space, errors
+
+  err_msg_t  err_msg [NumErrSources + 1];
+  logic      err_tx_valid, err_tx_ready, errmsg_busy;
+  tlp_beat_t err_tx;
+
+  assign err[ErrDma]        = cpl_error(dma_err_i);
+  assign err[ErrAtc]        = cpl_error(atc_err_i);
+  assign err[ErrDmaTimeout] = timeout_error(dma_err_i);
+  assign err[ErrAtcTimeout] = timeout_error(atc_err_i);
+
   siov_pcie_cfg u_cfg (
-    .clk_i        (clk_i),
-    .rst_ni       (rst_ni),
-    .strap_i      (strap_q),
-    .flr_i        (flr_o),
-    .np_pending_i (np_pending_i),
-    .cfg_valid_i  (cfg_valid),
-    .cfg_i        (cfg),
-    .cfg_rdata_o  (cfg_rdata),
-    .cfg_flr_o    (cfg_flr),
-    .err_i        (err),
-    .err_hdr_i    (err_hdr),
-    .fn_o         (fn_o),
-    .bar0_o       (bar0),
-    .bar2_o       (bar2),
-    .bar2_mask_o  (bar2_mask)
+    .clk_i            (clk_i),
+    .rst_ni           (rst_ni),
+    .strap_i          (strap_q),
+    .flr_i            (flr_o),
+    .np_pending_i     (np_pending_i),
+    .cfg_valid_i      (cfg_valid),
+    .cfg_i            (cfg),
+    .cfg_rdata_o      (cfg_rdata),
+    .cfg_flr_o        (cfg_flr),
+    .err_i            (err),
+    .err_msg_o        (err_msg),
+    .pri_pending_i    (pri_pending_i),
+    .pri_failure_i    (pri_failure_i),
+    .pri_unexpected_i (pri_unexpected_i),
+    .pri_reset_o      (pri_reset_o),
+    .fn_o             (fn_o),
+    .bar0_o           (bar0),
+    .bar2_o           (bar2),
+    .bar2_mask_o      (bar2_mask)
+  );
+
+  siov_pcie_errmsg #(
+    .Sources (NumErrSources + 1)
+  ) u_errmsg (
+    .clk_i      (clk_i),
+    .rst_ni     (rst_ni),
+    .flr_i      (flr_o),
+    .rid_i      (fn_o.rid),
+    .msg_i      (err_msg),
+    .tx_valid_o (err_tx_valid),
+    .tx_ready_i (err_tx_ready),
+    .tx_o       (err_tx),
+    .busy_o     (errmsg_busy)
   );
 
   // ------------------------------------------------------------------------------------------
@@ -233,25 +281,36 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
     .p_valid_i   (p_tx_valid_i),
     .p_ready_o   (p_tx_ready_o),
     .p_i         (p_tx_i),
+    .msg_valid_i (msg_tx_valid_i),
+    .msg_ready_o (msg_tx_ready_o),
+    .msg_i       (msg_tx_i),
+    .err_valid_i (err_tx_valid),
+    .err_ready_o (err_tx_ready),
+    .err_i       (err_tx),
     .np_valid_i  (np_tx_valid_i),
     .np_ready_o  (np_tx_ready_o),
     .np_i        (np_tx_i),
+    .tr_valid_i  (tr_tx_valid_i),
+    .tr_ready_o  (tr_tx_ready_o),
+    .tr_i        (tr_tx_i),
     .cpl_valid_i (cpl_tx_valid),
     .cpl_ready_o (cpl_tx_ready),
     .cpl_i       (cpl_tx),
     .tx_valid_o  (tx_valid_o),
     .tx_ready_i  (tx_ready_i),
     .tx_o        (tx_o),
+    .partial_o   (tx_partial_o),
     .busy_o      (tx_busy)
   );
 
-  assign busy_o = rx_busy || portal_busy || completer_busy || tx_busy;
+  assign busy_o = rx_busy || posted_busy || nonposted_busy || completer_busy || errmsg_busy ||
+                  tx_busy;
 
   // ------------------------------------------------------------------------------------------
 
-  LineBeforeWrite_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-      line_ready |-> line_valid)
-    else $error("target queue: a write was performed without its payload");
+  OneRegAccess_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
+      !(write_valid && read_valid))
+    else $error("a BAR0 write and a BAR0 read at the same time");
 
   QuietDuringFlr_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
       flr_o |-> !reg_valid_o)

@@ -21,8 +21,15 @@ module siov_pcie_cfg
   /// This write sets Initiate FLR.
   output logic         cfg_flr_o,
 
-  input  rx_err_t      err_i,
-  input  hdr_t         err_hdr_i,
+  input  err_event_t   err_i [NumErrSources],
+  /// Error messages to send: pulses.
+  output err_msg_t     err_msg_o [NumErrSources + 1],
+
+  // Page Request Interface, see siov_pcie_pri
+  input  logic         pri_pending_i,
+  input  logic         pri_failure_i,
+  input  logic         pri_unexpected_i,
+  output logic         pri_reset_o,
 
   output pcie_fn_t     fn_o,
   output logic [63:18] bar0_o,
@@ -35,6 +42,8 @@ module siov_pcie_cfg
   logic [15:0]                rid_q;
   logic [11:0]                addr;
   logic [31:0]                err_rdata;
+  logic [15:0]                pri_status;
+  logic                       pri_allowed;
 
   assign addr      = {cfg_i.addr, 2'b00};
   assign cfg_flr_o = cfg_valid_i && cfg_i.write && addr == CfgDevCtl && cfg_i.be[1] &&
@@ -89,17 +98,41 @@ module siov_pcie_cfg
   // Errors
 
   siov_pcie_err u_err (
-    .clk_i       (clk_i),
-    .rst_ni      (rst_ni),
-    .flr_i       (flr_i),
-    .parity_en_i (rw_q[RwCommand][6]),
-    .mask_i      (rw_q[RwUncMask]),
-    .severity_i  (rw_q[RwUncSev]),
-    .err_i       (err_i),
-    .hdr_i       (err_hdr_i),
-    .addr_i      (addr),
-    .clear_i     (cfg_i.wdata & write_mask),
-    .rdata_o     (err_rdata)
+    .clk_i           (clk_i),
+    .rst_ni          (rst_ni),
+    .flr_i           (flr_i),
+    .d3hot_i         (fn_o.d3hot),
+    .parity_en_i     (rw_q[RwCommand][6]),
+    .serr_en_i       (rw_q[RwCommand][8]),
+    .report_en_i     ('{fatal: rw_q[RwDevCtl][2], nonfatal: rw_q[RwDevCtl][1],
+                        cor: rw_q[RwDevCtl][0]}),
+    .report_ur_i     (rw_q[RwDevCtl][3]),
+    .mask_i          (rw_q[RwUncMask]),
+    .severity_i      (rw_q[RwUncSev]),
+    .advisory_mask_i (rw_q[RwCorMask][13]),
+    .event_i         (err_i),
+    .msg_o           (err_msg_o),
+    .addr_i          (addr),
+    .clear_i         (cfg_i.wdata & write_mask),
+    .rdata_o         (err_rdata)
+  );
+
+  // ------------------------------------------------------------------------------------------
+  // Page Request Interface. Reset acts only while Enable is clear, or is being cleared.
+
+  assign pri_reset_o = addr == CfgPriCtl && write_mask[1] && cfg_i.wdata[1] && !cfg_i.wdata[0];
+
+  siov_pcie_pri u_pri (
+    .clk_i        (clk_i),
+    .rst_ni       (rst_ni),
+    .flr_i        (flr_i),
+    .enable_i     (rw_q[RwPriCtl][0]),
+    .pending_i    (pri_pending_i),
+    .failure_i    (pri_failure_i),
+    .unexpected_i (pri_unexpected_i),
+    .allowed_o    (pri_allowed),
+    .clear_i      (addr == CfgPriCtl ? cfg_i.wdata[17:16] & write_mask[17:16] : '0),
+    .status_o     (pri_status)
   );
 
   // ------------------------------------------------------------------------------------------
@@ -113,7 +146,7 @@ module siov_pcie_cfg
         if (addr == RwRegs[r].addr) cfg_rdata_o |= rw_q[r];
       end
       if (addr == CfgDevCtl) cfg_rdata_o[21] = np_pending_i;
-      if (addr == CfgPriCtl) cfg_rdata_o[24] = !rw_q[RwPriCtl][0];  // Stopped
+      if (addr == CfgPriCtl) cfg_rdata_o[31:16] |= pri_status;
     end
   end
 
@@ -126,17 +159,25 @@ module siov_pcie_cfg
   assign fn_o.rid           = rid_q;
   assign fn_o.mse           = rw_q[RwCommand][1];
   assign fn_o.bme           = rw_q[RwCommand][2];
+  assign fn_o.tag10         = rw_q[RwDevCtl2][12];
   assign fn_o.relaxed       = rw_q[RwDevCtl][4];
   assign fn_o.mps           = rw_q[RwDevCtl][7:5] > 3'd2 ? 3'd2 : rw_q[RwDevCtl][7:5];
   assign fn_o.ext_tag       = rw_q[RwDevCtl][8];
   assign fn_o.no_snoop      = rw_q[RwDevCtl][11];
+  assign fn_o.ido_req       = rw_q[RwDevCtl2][8];
+  assign fn_o.ido_cpl       = rw_q[RwDevCtl2][9];
+  assign fn_o.cto_value     = rw_q[RwDevCtl2][3:0];
+  assign fn_o.cto_dis       = rw_q[RwDevCtl2][4];
   assign fn_o.mrrs          = rw_q[RwDevCtl][14:12];
   assign fn_o.msix_en       = rw_q[RwMsix][31];
   assign fn_o.msix_fmask    = rw_q[RwMsix][30];
   assign fn_o.d3hot         = rw_q[RwPmCtl][0];
   assign fn_o.ats_en        = rw_q[RwAtsCtl][31];
+  assign fn_o.stu           = rw_q[RwAtsCtl][20:16];
   assign fn_o.pasid_en      = rw_q[RwPasidCtl][16];
   assign fn_o.pasid_priv_en = rw_q[RwPasidCtl][18];
-  assign fn_o.pri_en        = rw_q[RwPriCtl][0];
+  assign fn_o.pri_en        = pri_allowed;
+  assign fn_o.pri_cfg       = rw_q[RwPriCtl][0];
+  assign fn_o.pri_alloc     = rw_q[RwPriAlloc][31:16] != '0 ? '1 : rw_q[RwPriAlloc][15:0];
 
 endmodule

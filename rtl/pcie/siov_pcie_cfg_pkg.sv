@@ -45,6 +45,7 @@ package siov_pcie_cfg_pkg;
   parameter logic [11:0] CfgHdrLog1   = 12'h120;
   parameter logic [11:0] CfgHdrLog2   = 12'h124;
   parameter logic [11:0] CfgHdrLog3   = 12'h128;
+  parameter logic [11:0] CfgPrefixLog = 12'h138;
   parameter logic [11:0] CfgLtr       = 12'h150;
   parameter logic [11:0] CfgLtrMax    = 12'h154;
   parameter logic [11:0] CfgTph       = 12'h160;
@@ -94,8 +95,9 @@ package siov_pcie_cfg_pkg;
 
       CfgPcie:      return cap(8'h10, 8'(CfgMsix), 16'h0092);  // version 2, RCiEP
       CfgDevCap:    return 32'h1000_8022;                  // FLR, RBER, 8-bit tags, MPS 512
-      CfgDevCap2:   return 32'h1071_0810;                  // DMWr and 10-bit tag completer, one
-                                                           // End-End prefix, LTR, CTO disable
+      CfgDevCap2:   return 32'h1073_081f;                  // DMWr completer, one End-End prefix,
+                                                           // 10-bit tags, LTR, completion timeout:
+                                                           // all ranges, and disable
       CfgMsix:      return cap(8'h11, 8'(CfgPm), (strap.msix_entries - 16'd1) & 16'h07ff);
       CfgMsixTable: return 32'h0000_4000;                  // in BAR0
       CfgMsixPba:   return 32'h0000_5000;
@@ -114,7 +116,7 @@ package siov_pcie_cfg_pkg;
       CfgPasidCtl:  return 32'h0000_1404;                  // 20 bits, privileged mode
       CfgPri:       return ext_cap(16'h0013, 4'd1, CfgSiov);
       CfgPriCtl:    return 32'h8000_0000;                  // responses carry the PASID
-      CfgPriCap:    return 32'h0000_0200;
+      CfgPriCap:    return PriCapacity;
 
       // S-IOV DVSEC. 4 KiB is the only page size, so System Page Size has one legal value.
       CfgSiov:      return ext_cap(16'h0023, 4'd1, 12'h000);
@@ -161,9 +163,9 @@ package siov_pcie_cfg_pkg;
 
   parameter int unsigned NumRwRegs = 32'(RwPriAlloc) + 1;
 
-  /// Uncorrectable errors this function can find: poisoned, unexpected completion, malformed,
-  /// unsupported request; and internal error, which is masked.
-  parameter logic [31:0] UncBits = 32'h0055_1000;
+  /// Uncorrectable errors this function can find: poisoned, completion timeout, completer abort,
+  /// unexpected completion, malformed, unsupported request; and internal error, which is masked.
+  parameter logic [31:0] UncBits = 32'h0055_d000;
 
   // In the order of rw_reg_e. BAR2's lower bits further depend on its size.
   parameter rw_reg_t RwRegs [NumRwRegs] = '{
@@ -175,7 +177,7 @@ package siov_pcie_cfg_pkg;
     '{CfgBar2,      32'hffff_0000, 32'h0000_0000, 32'h0000_0000},
     '{CfgBar2High,  32'hffff_ffff, 32'h0000_0000, 32'h0000_0000},
     '{CfgDevCtl,    32'h0000_79ff, 32'h0000_2910, 32'h0000_00e0},
-    '{CfgDevCtl2,   32'h0000_0410, 32'h0000_0000, 32'h0000_0000},
+    '{CfgDevCtl2,   32'h0000_171f, 32'h0000_0000, 32'h0000_0000},
     '{CfgMsix,      32'hc000_0000, 32'h0000_0000, 32'h0000_0000},
     '{CfgPmCtl,     32'h0000_0003, 32'h0000_0000, 32'h0000_0000},
     '{CfgUncMask,   UncBits,       32'h0040_0000, 32'hffff_ffff},

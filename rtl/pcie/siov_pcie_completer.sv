@@ -2,7 +2,7 @@
 // Licensed under the Apache License, Version 2.0, see LICENSE for details.
 // SPDX-License-Identifier: Apache-2.0
 
-/// Works through the target queue in order, one DW at a time, and makes the completions.
+/// Works through the non-posted requests in order, one DW at a time, and makes the completions.
 ///
 /// Read completions are cut at 128-byte addresses, the endpoint's Read Completion Boundary, so they
 /// never exceed Max_Payload_Size. A completion is offered when all of its data are there, so its
@@ -12,14 +12,18 @@ module siov_pcie_completer import siov_pkg::*, siov_pcie_pkg::*; (
   input  logic        clk_i,
   input  logic        rst_ni,
   input  logic [15:0] rid_i,
+  /// ID-based ordering allowed for completions.
+  input  logic        ido_i,
 
   input  logic        target_valid_i,
   output logic        target_ready_o,
   input  target_t     target_i,
-  /// Payload of writes; there before its request.
-  input  line_t       line_i,
-  output logic        line_ready_o,
 
+  // BAR0: reads, and posted writes elsewhere, take turns by request
+  /// A write is being performed.
+  input  logic        reg_active_i,
+  /// No write may begin.
+  output logic        reg_hold_o,
   output logic        reg_valid_o,
   output reg_req_t    reg_o,
   input  logic        reg_rsp_valid_i,
@@ -39,14 +43,12 @@ module siov_pcie_completer import siov_pkg::*, siov_pcie_pkg::*; (
   input  logic        tx_ready_i,
   output tlp_beat_t   tx_o,
 
-  /// A BAR0 write has been performed: pulse.
-  output logic        write_done_o,
   output logic        busy_o
 );
 
   typedef enum logic [1:0] {
     StIdle,
-    StAccess,  // one DW of a BAR0 request
+    StAccess,  // one DW of a BAR0 read
     StSend,
     StFlr
   } state_e;
@@ -55,7 +57,7 @@ module siov_pcie_completer import siov_pkg::*, siov_pcie_pkg::*; (
   logic [17:2]       addr_q;   // of the DW being worked on
   logic [10:0]       left_q;   // DWs, with this one
   logic              first_q;  // first DW of the request
-  logic [4:0]        fill_q;   // place of the DW in the completion, or in the write's payload
+  logic [4:0]        fill_q;   // place of the DW in the completion
   logic [12:0]       bytes_q;  // Byte Count of this completion
   logic [6:0]        low_q;    // Lower Address of this completion
   logic              flr_q;
@@ -122,21 +124,20 @@ module siov_pcie_completer import siov_pkg::*, siov_pcie_pkg::*; (
   assign be = first_q           ? hdr_first_be(hdr) :
               left_q == 11'd1   ? hdr_last_be(hdr)  : 4'b1111;
 
-  assign access      = op != OpZeroRd && be != '0;
+  assign access      = op == OpRegRd && be != '0;
   assign step        = state_q == StAccess && (!access || reg_rsp_valid_i);
   assign last_dw     = left_q == 11'd1;
   assign last_of_cpl = last_dw || addr_q[6:2] == '1;
 
-  assign reg_valid_o = state_q == StAccess && access;
-  // During a read, the line is already that of a later write, or changes to it.
-  assign reg_o       = '{write: op == OpRegWr, fw: 1'b0, addr: addr_q, be: be,
-                         wdata: op == OpRegWr ? line_i[fill_q[3:0]] : '0};
+  assign reg_hold_o  = state_q inside {StAccess, StFlr};
+  assign reg_valid_o = state_q == StAccess && access && !reg_active_i;
+  assign reg_o       = '{write: 1'b0, fw: 1'b0, addr: addr_q, be: be, wdata: '0};
 
   assign cfg_valid_o   = state_q == StIdle && target_valid_i && (op == OpCfgRd || op == OpCfgWr);
   assign cfg_o.write   = op == OpCfgWr;
   assign cfg_o.addr    = hdr[2][11:2];
   assign cfg_o.be      = hdr_first_be(hdr);
-  assign cfg_o.wdata   = line_i[0];
+  assign cfg_o.wdata   = target_i.wdata;
   assign cfg_o.bus_dev = hdr[2][31:19];
 
   // ------------------------------------------------------------------------------------------
@@ -161,10 +162,16 @@ module siov_pcie_completer import siov_pkg::*, siov_pcie_pkg::*; (
       tx_o.hdr[0][31:29] = has_data ? 3'b010 : 3'b000;
       tx_o.hdr[0][28:24] = hdr_type(hdr) == TypeMemLk ? TypeCplLk : TypeCpl;
       tx_o.hdr[0][23:19] = hdr[0][23:19];  // tag bits 9 and 8, TC
+      tx_o.hdr[0][18]    = ido_i;
       tx_o.hdr[0][13:12] = hdr[0][13:12];  // RO, NS
       tx_o.hdr[0][9:0]   = has_data ? 10'(cpl_len) : '0;
       tx_o.hdr[1][31:16] = rid_i;
-      tx_o.hdr[1][15:13] = op == OpUr ? CplUnsupported : op == OpRetry ? CplRetry : CplSuccess;
+      unique case (op)
+        OpUr:    tx_o.hdr[1][15:13] = CplUnsupported;
+        OpCa:    tx_o.hdr[1][15:13] = CplAbort;
+        OpRetry: tx_o.hdr[1][15:13] = CplRetry;
+        default: tx_o.hdr[1][15:13] = CplSuccess;
+      endcase
       tx_o.hdr[1][11:0]  = bytes_q[11:0];
       tx_o.hdr[2]        = {hdr[1][31:8], 1'b0, low_q};  // requester ID, tag bits 7:0
     end
@@ -176,11 +183,8 @@ module siov_pcie_completer import siov_pkg::*, siov_pcie_pkg::*; (
   // ------------------------------------------------------------------------------------------
   // Sequence. `left_q` is 0 once all DWs of a read are in completions.
 
-  assign target_ready_o = (sent && left_q == '0) || write_done_o;
-  assign line_ready_o   = (step && op == OpRegWr && (last_dw || fill_q[3:0] == '1)) ||
-                          (cfg_valid_o && cfg_o.write);
-  assign write_done_o   = step && op == OpRegWr && last_dw;
-  assign flr_o          = state_q == StFlr;
+  assign target_ready_o = sent && left_q == '0;
+  assign flr_o          = state_q == StFlr && !reg_active_i;
   assign busy_o         = target_valid_i || state_q != StIdle;
 
   always_ff @(posedge clk_i) begin
@@ -191,13 +195,12 @@ module siov_pcie_completer import siov_pkg::*, siov_pcie_pkg::*; (
       unique case (state_q)
         StIdle: begin
           if (target_valid_i) begin
-            state_q <= is_read || op == OpRegWr ? StAccess : StSend;
+            state_q <= is_read ? StAccess : StSend;
             flr_q   <= cfg_valid_o && cfg_o.write && cfg_flr_i;
           end
         end
         StAccess: begin
-          if (write_done_o) state_q <= StIdle;
-          else if (step && is_read && last_of_cpl) state_q <= StSend;
+          if (step && last_of_cpl) state_q <= StSend;
         end
         StSend: begin
           if (sent) state_q <= left_q != '0 ? StAccess : flr_q ? StFlr : StIdle;
@@ -215,7 +218,7 @@ module siov_pcie_completer import siov_pkg::*, siov_pcie_pkg::*; (
       StIdle: begin
         if (target_valid_i) begin
           addr_q  <= 16'(hdr_addr(hdr));
-          left_q  <= is_read || op == OpRegWr ? hdr_len(hdr) : '0;
+          left_q  <= is_read ? hdr_len(hdr) : '0;
           first_q <= 1'b1;
           fill_q  <= '0;
           bytes_q <= byte_count(hdr);
@@ -229,8 +232,8 @@ module siov_pcie_completer import siov_pkg::*, siov_pcie_pkg::*; (
           addr_q  <= addr_q + 1'b1;
           left_q  <= left_q - 1'b1;
           first_q <= 1'b0;
-          if (op == OpRegWr || !last_of_cpl) fill_q <= fill_q + 1'b1;
-          if (is_read) data_q[fill_q] <= access ? reg_rdata_i : '0;
+          if (!last_of_cpl) fill_q <= fill_q + 1'b1;
+          data_q[fill_q] <= access ? reg_rdata_i : '0;
         end
       end
       StSend: begin

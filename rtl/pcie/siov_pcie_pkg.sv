@@ -20,6 +20,7 @@ package siov_pcie_pkg;
   parameter logic [4:0] TypeSwap     = 5'b0_1101;
   parameter logic [4:0] TypeCas      = 5'b0_1110;
   parameter logic [4:0] TypeDmwr     = 5'b1_1011;
+  parameter logic [4:0] TypeMsgToRoot = 5'b1_0000;
 
   parameter logic [2:0] CplSuccess     = 3'b000;
   parameter logic [2:0] CplUnsupported = 3'b001;
@@ -64,42 +65,140 @@ package siov_pcie_pkg;
     return hdr_4dw(hdr) ? {hdr[2], hdr[3][31:2]} : {32'd0, hdr[2][31:2]};
   endfunction
 
+  /// The tag of a completion is one that dma/ or atc/ can have given.
+  function automatic logic tag_in_use(pcie_fn_t fn, hdr_t hdr);
+    tag_owner_t owner = tag_owner(fn, cpl_tag(hdr));
+    return owner.kind != TagUnused;
+  endfunction
+
   // ------------------------------------------------------------------------------------------
   // Where a received TLP goes, and what is wrong with it
 
-  typedef enum logic [1:0] {
-    DestNone,     // nowhere: ignored, or an error
-    DestCpl,      // dma/
-    DestPortal,   // adi/
-    DestTarget    // the target queue
+  typedef enum logic [2:0] {
+    DestNone,      // nowhere: ignored, or an error
+    DestCpl,       // dma/ and atc/
+    DestMsg,       // atc/
+    DestPosted,    // the posted queue
+    DestNonPosted  // the non-posted queue
   } rx_dest_e;
+
+  typedef enum logic [1:0] {
+    PostedReg,     // write of BAR0 registers
+    PostedPortal,  // descriptor for adi/
+    PostedMark     // a non-posted request came here: see siov_pcie_posted
+  } posted_e;
+
+  /// A posted write without its payload.
+  typedef struct packed {
+    posted_e         kind;
+    logic [AdiW-1:0] adi;        // PostedPortal: WQ, and which of its portals
+    logic            ims;
+    logic            limited;
+    logic [17:2]     addr;       // PostedReg: first DW in BAR0
+    logic [10:0]     len;        // DWs
+    logic [3:0]      first_be;
+    logic [3:0]      last_be;
+  } posted_t;
 
   typedef enum logic [2:0] {
     OpRegRd,
-    OpRegWr,
-    OpZeroRd,     // a read that touches no register
+    OpZeroRd,      // a read that touches no register
     OpCfgRd,
     OpCfgWr,
-    OpUr,         // completion with Unsupported Request
-    OpRetry       // completion with Request Retry Status
+    OpUr,          // completion with Unsupported Request
+    OpCa,          // completion with Completer Abort
+    OpRetry        // completion with Request Retry Status
   } target_op_e;
 
   typedef struct packed {
-    target_op_e op;
-    hdr_t       hdr;
+    target_op_e  op;
+    hdr_t        hdr;
+    logic [31:0] wdata;          // OpCfgWr
   } target_t;
 
-  /// Events for the error registers, each a pulse.
+  /// What is wrong with a TLP, or what a requester found wrong.
   typedef struct packed {
     logic malformed;
-    logic unexpected;   // completion nobody waits for
-    logic unsupported;  // with `np`: advisory, as the completion tells the requester
+    logic unsupported;   // with `np`: the completion says so
+    logic aborted;       // with `np`: the completion says so
     logic np;
-    logic poisoned;
+    logic unexpected;    // completion that nobody waits for
+    logic poisoned;      // of a request
     logic cpl_poisoned;
     logic cpl_ur;
     logic cpl_ca;
-  } rx_err_t;
+    logic timeout;       // completion timeout
+  } err_t;
+
+  /// An error for config space, in the clock in which `err` is not 0. At most one bit of those that
+  /// AER counts.
+  typedef struct packed {
+    err_t        err;
+    hdr_t        hdr;    // of its TLP; 0 if there is none
+    logic [31:0] prefix; // 0 if there is none
+  } err_event_t;
+
+  /// Who finds errors, the one whose TLP came first in front.
+  typedef enum int unsigned {
+    ErrDma,
+    ErrAtc,
+    ErrDmaTimeout,
+    ErrAtcTimeout,
+    ErrRx
+  } err_source_e;
+
+  parameter int unsigned NumErrSources = 32'(ErrRx) + 1;
+
+  /// All but the timeout, which may come in the same clock.
+  function automatic err_event_t cpl_error(cpl_err_t e);
+    cpl_error                  = '0;
+    cpl_error.err.cpl_ur       = e.ur;
+    cpl_error.err.cpl_ca       = e.ca;
+    cpl_error.err.unexpected   = e.unexpected;
+    cpl_error.err.cpl_poisoned = e.poisoned;
+    cpl_error.hdr              = e.hdr;
+  endfunction
+
+  /// A timed out request left no TLP to log.
+  function automatic err_event_t timeout_error(cpl_err_t e);
+    timeout_error             = '0;
+    timeout_error.err.timeout = e.cto;
+  endfunction
+
+  /// Bits of AER's Uncorrectable Error registers
+  typedef enum logic [4:0] {
+    UncPoisoned    = 5'd12,
+    UncTimeout     = 5'd14,
+    UncAborted     = 5'd15,
+    UncUnexpected  = 5'd16,
+    UncMalformed   = 5'd18,
+    UncUnsupported = 5'd20
+  } unc_e;
+
+  function automatic unc_e unc_bit(err_t e);
+    unique case (1'b1)
+      e.malformed:                return UncMalformed;
+      e.aborted:                  return UncAborted;
+      e.unexpected:               return UncUnexpected;
+      e.timeout:                  return UncTimeout;
+      e.poisoned, e.cpl_poisoned: return UncPoisoned;
+      default:                    return UncUnsupported;
+    endcase
+  endfunction
+
+  /// Someone else can deal with it, or we can without losing more than one descriptor: not worse than
+  /// correctable if its severity is non-fatal (PCIe 6.2.3.2.4). Poisoned writes are for registers and
+  /// portals, which is never advisory.
+  function automatic logic advisory(err_t e);
+    return e.unexpected || e.cpl_poisoned || e.np;
+  endfunction
+
+  /// Error messages (PCIe 2.2.8.3), most urgent first.
+  typedef struct packed {
+    logic fatal;
+    logic nonfatal;
+    logic cor;
+  } err_msg_t;
 
   // ------------------------------------------------------------------------------------------
   // Config space access, one DW

@@ -6,7 +6,9 @@
 /// Length.
 ///
 /// A beat waits in one register (`beat_q`) until its destination takes it; the register keeps the
-/// header of `sop` for the later beats. Completions are never held up by their own destination.
+/// header of `sop` for the later beats. Completions and messages never wait, posted writes only
+/// until earlier ones are done. Non-posted requests may wait for the host to take completions: it
+/// must look at `np_ready_o` of siov_pcie_nonposted before it sends one.
 module siov_pcie_rx import siov_pkg::*, siov_pcie_pkg::*; (
   input  logic         clk_i,
   input  logic         rst_ni,
@@ -24,23 +26,26 @@ module siov_pcie_rx import siov_pkg::*, siov_pcie_pkg::*; (
   output logic         cpl_valid_o,
   output tlp_beat_t    cpl_o,
 
-  output logic         portal_valid_o,
-  input  logic         portal_ready_i,
-  output portal_wr_t   portal_o,
+  /// To atc/, one clock after reception.
+  output logic         msg_valid_o,
+  output rx_msg_t      msg_o,
 
-  /// Payload of register and config writes. At the end of the TLP comes either its
-  /// `target_valid_o`, with the last line, or `line_drop_o`, which takes back its lines.
+  /// Posted writes. Their payload goes ahead, with the last line comes either `posted_valid_o` or
+  /// `line_drop_o`, which takes back their lines. With every non-posted request comes a mark.
   output logic         line_valid_o,
   input  logic         line_ready_i,
   output line_t        line_o,
   output logic         line_drop_o,
+  output logic         posted_valid_o,
+  input  logic         posted_ready_i,
+  output posted_t      posted_o,
+
   output logic         target_valid_o,
   input  logic         target_ready_i,
   output target_t      target_o,
 
-  /// A pulse for each thing found, with `err_hdr_o`.
-  output rx_err_t      err_o,
-  output hdr_t         err_hdr_o,
+  /// A pulse for each TLP with something wrong.
+  output err_event_t   err_o,
 
   output logic         busy_o
 );
@@ -70,12 +75,14 @@ module siov_pcie_rx import siov_pkg::*, siov_pcie_pkg::*; (
   // ------------------------------------------------------------------------------------------
   // Destination: decided at sop, kept for the TLP, as config space may change meanwhile.
 
-  rx_dest_e   sop_dest, dest, dest_q;
-  target_op_e sop_op, op, op_q;
-  rx_err_t    sop_err, err, err_q;
+  typedef struct packed {
+    rx_dest_e   dest;
+    posted_t    posted;
+    target_op_e op;
+    err_t       err;
+  } route_t;
 
-  logic [AdiW-1:0] adi;
-  logic [1:0]      page;
+  route_t sop_route, route, route_q;
 
   siov_pcie_decode u_decode (
     .strap_i        (strap_i),
@@ -87,16 +94,13 @@ module siov_pcie_rx import siov_pkg::*, siov_pcie_pkg::*; (
     .hdr_i          (beat_q.hdr),
     .prefix_valid_i (beat_q.prefix_valid),
     .prefix_type_i  (beat_q.prefix[31:24]),
-    .dest_o         (sop_dest),
-    .op_o           (sop_op),
-    .err_o          (sop_err),
-    .adi_o          (adi),
-    .page_o         (page)
+    .dest_o         (sop_route.dest),
+    .posted_o       (sop_route.posted),
+    .op_o           (sop_route.op),
+    .err_o          (sop_route.err)
   );
 
-  assign dest = beat_q.sop ? sop_dest : dest_q;
-  assign op   = beat_q.sop ? sop_op   : op_q;
-  assign err  = beat_q.sop ? sop_err  : err_q;
+  assign route = beat_q.sop ? sop_route : route_q;
 
   // ------------------------------------------------------------------------------------------
   // Payload against Length: every beat must be full until what is left fits in one.
@@ -112,54 +116,57 @@ module siov_pcie_rx import siov_pkg::*, siov_pcie_pkg::*; (
 
   always_ff @(posedge clk_i) begin
     if (take) begin
-      left_q <= (left >= 11'd16) ? left - 11'd16 : '0;
-      good_q <= good;
-      dest_q <= dest;
-      op_q   <= op;
-      err_q  <= err;
+      left_q  <= (left >= 11'd16) ? left - 11'd16 : '0;
+      good_q  <= good;
+      route_q <= route;
     end
   end
 
   // ------------------------------------------------------------------------------------------
   // Routing
 
-  logic to_target, has_line;
+  logic to_cpl, to_msg, to_posted, to_target;
 
-  assign to_target = valid_q && dest == DestTarget && good;
-  assign has_line  = to_target && (op == OpRegWr || op == OpCfgWr);
+  assign to_cpl    = valid_q && good && route.dest == DestCpl;
+  assign to_msg    = valid_q && good && route.dest == DestMsg;
+  assign to_posted = valid_q && good && route.dest == DestPosted;
+  assign to_target = valid_q && good && route.dest == DestNonPosted;
 
   always_comb begin
-    unique case (dest)
-      DestPortal: take = valid_q && portal_ready_i;
-      DestTarget: take = valid_q && (target_ready_i || !to_target) && (line_ready_i || !has_line);
-      default:    take = valid_q;
-    endcase
+    take = valid_q;
+    if (to_posted) take = line_ready_i && posted_ready_i;
+    if (to_target) take = target_ready_i && posted_ready_i;
   end
 
-  assign cpl_valid_o    = valid_q && dest == DestCpl && good;
+  assign cpl_valid_o    = to_cpl;
   assign cpl_o          = beat_q;
 
-  assign portal_valid_o = valid_q && dest == DestPortal && good;
-  assign portal_o       = '{adi: adi, ims: page[1], limited: page[0], desc: beat_q.data};
+  assign msg_valid_o    = to_msg;
+  assign msg_o          = '{code: beat_q.hdr[1][7:0], prefix_valid: beat_q.prefix_valid,
+                            prefix: beat_q.prefix, hdr: beat_q.hdr, data: beat_q.data[1:0]};
 
-  assign line_valid_o   = take && has_line;
+  assign line_valid_o   = take && to_posted;
   assign line_o         = beat_q.data;
   assign line_drop_o    = take && beat_q.eop && !good;
-  assign target_valid_o = take && to_target && beat_q.eop;
-  assign target_o       = '{op: op, hdr: beat_q.hdr};
+  assign posted_valid_o = take && beat_q.eop && (to_posted || to_target);
+  assign posted_o       = route.posted;
+  assign target_valid_o = take && beat_q.eop && to_target;
+  assign target_o       = '{op: route.op, hdr: beat_q.hdr, wdata: beat_q.data[0]};
 
   always_comb begin
     err_o = '0;
     if (take && beat_q.eop) begin
-      err_o = err;
+      err_o.err = route.err;
       if (!good) begin
-        err_o           = '0;
-        err_o.malformed = 1'b1;
+        err_o.err           = '0;
+        err_o.err.malformed = 1'b1;
+      end
+      if (err_o.err != '0) begin
+        err_o.hdr    = beat_q.hdr;
+        err_o.prefix = beat_q.prefix_valid ? beat_q.prefix : '0;
       end
     end
   end
-
-  assign err_hdr_o = beat_q.hdr;
 
   // From the first beat of a TLP to the last.
   logic in_tlp_q;

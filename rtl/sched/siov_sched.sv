@@ -20,7 +20,7 @@ module siov_sched import siov_pkg::*; (
   input  logic [MaxEngines-1:0]           engine_en_i,
   input  logic [MaxEngines-1:0][GrpW-1:0] engine_group_i,
 
-  /// A WQ has work; it is in no list and is not being popped. Never in one clock with `popped`
+  /// A WQ may be popped; it is in no list and is not being popped. Never in one clock with `popped`
   /// (both are answers to operations on the WQ's row, of which there is one a clock), nor in the
   /// first MaxAdis clocks after reset.
   input  logic            wake_valid_i,

@@ -40,7 +40,9 @@ pub struct Device {
     pub rows: Vec<Row>,
     /// How many more looks at the WQ find work in it.
     pub busy_polls: [u32; 8],
-    /// The look, counted from 1, at which the device halts.
+    /// How many more looks at the event log find it busy.
+    pub log_busy_polls: u32,
+    /// The look at a WQ, counted from 1, at which the device halts.
     pub halt_at_poll: Option<u32>,
     /// The clear register was written.
     pub cleared: bool,
@@ -60,6 +62,7 @@ impl Device {
             words: BTreeMap::new(),
             rows: Vec::new(),
             busy_polls: [0; 8],
+            log_busy_polls: 0,
             halt_at_poll: None,
             cleared: false,
         };
@@ -74,6 +77,7 @@ impl Device {
         device.set_ctl(SIOV_CTL_STRAP_QUEUES_OFFSET, 8 | 128 << 16);
         device.set_ctl(SIOV_CTL_STRAP_INTS_OFFSET, 9 | 2048 << 16);
         device.set_ctl(SIOV_CTL_STRAP_GROUPS_OFFSET, 4 | 4 << 8);
+        device.set_pri_allocation(0);
         device
     }
 
@@ -107,10 +111,15 @@ impl Device {
     }
 
     fn read(&mut self, address: u32) -> u32 {
-        if address == CTL + SIOV_CTL_WQ_STATUS_OFFSET {
-            return self.look_at_wq();
+        match address.wrapping_sub(CTL) {
+            SIOV_CTL_WQ_STATUS_OFFSET => self.look_at_wq(),
+            SIOV_CTL_EVL_OFFSET => {
+                let busy = self.log_busy_polls > 0;
+                self.log_busy_polls -= u32::from(busy);
+                busy.into()
+            }
+            _ => self.word(address),
         }
-        self.word(address)
     }
 
     fn look_at_wq(&mut self) -> u32 {
@@ -197,6 +206,19 @@ impl Device {
 
     pub fn wq(&self, wq: u32, offset: u32) -> u32 {
         self.reg(SIOV_WQCFG_OFFSET + wq * SIOV_WQCFG_STRIDE + offset)
+    }
+
+    /// Page request allocation of config space; the capacity is 512.
+    pub fn set_pri_allocation(&mut self, requests: u32) {
+        self.set_ctl(
+            SIOV_CTL_PRI_OFFSET,
+            512 << SIOV_CTL_PRI_CAPACITY_SHIFT | requests,
+        );
+    }
+
+    /// More that config space enables, `SIOV_CTL_PCIE_*_MASK`.
+    pub fn enable_in_config_space(&mut self, bits: u32) {
+        self.set_ctl(SIOV_CTL_PCIE_OFFSET, self.ctl(SIOV_CTL_PCIE_OFFSET) | bits);
     }
 
     pub fn set_wq(&mut self, wq: u32, offset: u32, value: u32) {

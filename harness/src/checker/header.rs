@@ -71,6 +71,7 @@ fn rule_of(error: TlpError) -> Rule {
         TlpError::Length { .. } => Rule::PayloadLength,
         TlpError::ConfigLength { .. } => Rule::ConfigForm,
         TlpError::ByteEnables { .. } => Rule::ByteEnables,
+        TlpError::TranslationRequest { .. } => Rule::AtsRequestForm,
         TlpError::Crosses4K { .. } => Rule::Crosses4K,
         TlpError::LowAddress64 { .. } => Rule::AddressFormat,
         TlpError::AddressType => Rule::AddressType,

@@ -159,6 +159,7 @@ fn request(tag: u16, address: u64, dwords: u16) -> MemRequest {
         last_be: if dwords == 1 { 0 } else { 0xf },
         attr: Attributes::default(),
         at: AddressType::Untranslated,
+        no_write: false,
         pasid: None,
     }
 }

@@ -25,6 +25,7 @@ fn request(tag: u16, dwords: u16) -> MemRequest {
         last_be: if dwords == 1 { 0 } else { 0xf },
         attr: Attributes::default(),
         at: AddressType::Untranslated,
+        no_write: false,
         pasid: None,
     }
 }

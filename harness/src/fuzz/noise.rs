@@ -158,6 +158,7 @@ impl Noise<'_> {
                 ..Attributes::default()
             },
             at: AddressType::Untranslated,
+            no_write: false,
             pasid: None,
         }
     }

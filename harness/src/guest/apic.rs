@@ -4,18 +4,23 @@
 
 //! Where the interrupts of a guest arrive.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use tokio::sync::Notify;
 
+use crate::host::{Driver, DriverError, PostedInterrupts};
+use crate::iommu::interrupt_entry::cpu_message;
 use crate::pcie::Msi;
+
+type Vectors = RefCell<BTreeMap<Msi, Rc<Vector>>>;
 
 /// The interrupt controller of one virtual machine. Clones are handles to the same one.
 #[derive(Clone, Debug, Default)]
 pub struct Apic {
-    vectors: Rc<RefCell<BTreeMap<Msi, Rc<Vector>>>>,
+    vectors: Rc<Vectors>,
+    posted: Rc<OnceCell<PostedInterrupts>>,
 }
 
 /// One message of a guest: how often it came.
@@ -28,15 +33,35 @@ pub struct Vector {
 impl Apic {
     /// Delivers an interrupt.
     pub fn raise(&self, msi: Msi) {
-        let vector = self.vector(msi);
-        vector.count.set(vector.count.get() + 1);
-        vector.raised.notify_waiters();
+        raise(&self.vectors, msi);
+    }
+
+    /// Where devices post interrupts of the machine's one virtual CPU.
+    pub fn posted(&self, driver: &Driver) -> Result<PostedInterrupts, DriverError> {
+        const CPU: u32 = 0;
+        if let Some(posted) = self.posted.get() {
+            return Ok(posted.clone());
+        }
+        // No handle to itself: the notification outlives the machine.
+        let vectors = Rc::downgrade(&self.vectors);
+        let posted = driver.post_interrupts(move |vector| {
+            if let Some(vectors) = vectors.upgrade() {
+                raise(&vectors, cpu_message(CPU, vector));
+            }
+        })?;
+        Ok(self.posted.get_or_init(|| posted).clone())
     }
 
     /// The vector of a message.
     pub fn vector(&self, msi: Msi) -> Rc<Vector> {
         Rc::clone(self.vectors.borrow_mut().entry(msi).or_default())
     }
+}
+
+fn raise(vectors: &Vectors, msi: Msi) {
+    let vector = Rc::clone(vectors.borrow_mut().entry(msi).or_default());
+    vector.count.set(vector.count.get() + 1);
+    vector.raised.notify_waiters();
 }
 
 impl Vector {

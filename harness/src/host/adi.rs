@@ -9,10 +9,10 @@ use std::rc::Rc;
 use tokio::sync::mpsc;
 
 use super::interrupt::ImsEntry;
-use super::{AddressSpace, Driver, DriverError, WqConfig};
+use super::{AddressSpace, Driver, DriverError, PostedInterrupts, WqConfig};
 use crate::dsa::{Command, InterruptTable, PortalPage, SoftwareError, portal_address};
 use crate::iommu::entry::DomainId;
-use crate::pcie::{MsiVector, Pasid};
+use crate::pcie::Pasid;
 
 /// A dedicated queue with its portal pages, the PASID on all its DMA, and one interrupt.
 #[derive(Debug)]
@@ -72,11 +72,6 @@ impl Adi {
         self.pasid
     }
 
-    /// The message its interrupt entry sends.
-    pub fn vector(&self) -> &MsiVector {
-        &self.interrupt.vector
-    }
-
     /// Physical address of one of its portal pages.
     pub fn portal(&self, page: PortalPage) -> u64 {
         self.driver.portals + portal_address(self.wq.index, page)
@@ -125,6 +120,15 @@ impl Adi {
         .await
     }
 
+    /// Posts its interrupt as `vector` of a virtual CPU from now on.
+    pub async fn route_interrupt(
+        &self,
+        to: &PostedInterrupts,
+        vector: u8,
+    ) -> Result<(), DriverError> {
+        self.driver.route_ims(&self.interrupt, to, vector).await
+    }
+
     /// Masks or unmasks its interrupt.
     pub fn mask_interrupt(&self, masked: bool) {
         self.driver.set_ims_mask(&self.interrupt, masked);
@@ -138,8 +142,8 @@ impl Adi {
     /// Takes the ADI from its owner: nothing of it works afterwards. The PASID is not used again.
     pub async fn revoke(&self) -> Result<(), DriverError> {
         self.run(Command::ResetWq(self.wq.index)).await?;
-        self.driver.free_ims(&self.interrupt);
-        self.driver.detach(self.pasid, self.domain)
+        self.driver.free_ims(&self.interrupt).await?;
+        self.driver.detach(self.pasid, self.domain).await
     }
 
     async fn run(&self, command: Command) -> Result<(), DriverError> {

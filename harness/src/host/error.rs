@@ -24,6 +24,20 @@ pub enum DriverError {
     /// The IOMMU's tables could not be written.
     #[error("IOMMU tables: {0}")]
     Tables(#[from] TableError),
+    /// The IOMMU did not take a command.
+    #[error("the IOMMU did not take command {command:#010x}")]
+    Iommu {
+        /// The bit of GCMD.
+        command: u32,
+    },
+    /// The IOMMU's invalidation queue has stopped.
+    #[error("invalidation failed (FSTS {status:#x}, IQER {record:#x})")]
+    Invalidation {
+        /// IQE or ITE of the fault status register.
+        status: u32,
+        /// The error record register.
+        record: u64,
+    },
     /// The device found is not one this driver drives.
     #[error("device {vendor:04x}:{device:04x}, class {class:06x}, is not an S-IOV endpoint")]
     UnknownDevice {

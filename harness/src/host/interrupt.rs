@@ -2,23 +2,41 @@
 // Licensed under the Apache License, Version 2.0, see LICENSE for details.
 // SPDX-License-Identifier: Apache-2.0
 
-//! Interrupt messages: vectors of the host's CPUs, the MSI-X table, and IMS.
+//! Interrupts: vectors of the host's CPUs, the remapping table, the MSI-X table, and IMS.
+//!
+//! Entry 0 of the remapping table is for MSI-X, entry n + 1 for IMS entry n. What the device is
+//! given names its entry; where the interrupt goes is said there.
+
+use std::cell::Cell;
 
 use siov_firmware::regs;
 
+use super::iommu::IommuDriver;
+use super::posted::PostedInterrupts;
 use super::{Driver, DriverError};
 use crate::dsa::field::put32;
-use crate::pcie::{Msi, MsiVector, Pasid};
+use crate::iommu::descriptor::Descriptor;
+use crate::iommu::interrupt_entry::{InterruptEntry, cpu_message, remappable_message};
+use crate::mem::{Hpa, Memory, PAGE_SIZE};
+use crate::pcie::{Bdf, Host, MsiVector, Pasid};
 
 /// First vector that a device may use; those below are the CPU's exceptions.
 const FIRST_VECTOR: u32 = 0x30;
 const VECTORS_PER_CPU: u32 = 0xc0;
-const MESSAGE_BASE: u64 = 0xfee0_0000;
+/// CPUs that 8-bit destinations can name.
+const CPUS: u32 = 0xff;
+const MSIX_ENTRY: u16 = 0;
 
-/// Who has which message and which IMS entry.
+/// Who has which vector and which IMS entry.
 #[derive(Debug)]
 pub(super) struct Interrupts {
-    messages: u32,
+    memory: Memory,
+    /// Requester ID of all the device's messages.
+    source: Bdf,
+    table: Hpa,
+    /// The table has 2^(`order` + 1) entries.
+    order: u8,
+    vectors: u32,
     /// IMS entries given back, to be used again first.
     free: Vec<u16>,
     used: u32,
@@ -26,24 +44,54 @@ pub(super) struct Interrupts {
 }
 
 impl Interrupts {
-    pub fn new(entries: u32) -> Self {
-        Self {
-            messages: 0,
+    /// For a device with so many IMS entries.
+    pub fn new(host: &Host, source: Bdf, entries: u32) -> Result<Self, DriverError> {
+        let memory = host.memory();
+        let order = (entries + 1).next_power_of_two().ilog2().max(1) as u8 - 1;
+        let bytes = InterruptEntry::ENTRY_SIZE << (order + 1);
+        Ok(Self {
+            table: memory.alloc(bytes, PAGE_SIZE)?,
+            memory: memory.clone(),
+            source,
+            order,
+            vectors: 0,
             free: Vec::new(),
             used: 0,
             entries,
-        }
+        })
     }
 
-    /// A message that nobody else has: the next vector of the next CPU.
-    fn message(&mut self) -> Msi {
-        let number = self.messages;
-        self.messages += 1;
-        let cpu = u64::from(number / VECTORS_PER_CPU);
-        Msi {
-            address: MESSAGE_BASE | cpu << 12,
-            data: FIRST_VECTOR + number % VECTORS_PER_CPU,
+    /// From now on the device's interrupts go where the table says.
+    pub async fn enable_remapping(&mut self, iommu: &IommuDriver) -> Result<(), DriverError> {
+        iommu
+            .enable_interrupt_remapping(self.table, self.order)
+            .await
+    }
+
+    /// A vector that nobody else has, and its CPU.
+    pub fn cpu_vector(&mut self) -> Result<(u32, u8), DriverError> {
+        let number = self.vectors;
+        let available = CPUS * VECTORS_PER_CPU;
+        if number == available {
+            return Err(DriverError::OutOfRange {
+                what: "interrupt vector",
+                wanted: number,
+                available,
+            });
         }
+        self.vectors += 1;
+        let vector = FIRST_VECTOR + number % VECTORS_PER_CPU;
+        Ok((number / VECTORS_PER_CPU, vector as u8))
+    }
+
+    /// Writes an entry of the remapping table.
+    fn set_entry(&self, index: u16, entry: InterruptEntry) -> Result<(), DriverError> {
+        let at = self
+            .table
+            .offset(u64::from(index) * InterruptEntry::ENTRY_SIZE);
+        let words = entry.0.map(u64::to_le);
+        self.memory.write(at, bytemuck::cast_slice(&words))?;
+        Ok(())
     }
 
     fn ims_entry(&mut self) -> Result<u16, DriverError> {
@@ -62,44 +110,84 @@ impl Interrupts {
     }
 }
 
-/// An IMS entry that belongs to one PASID.
+/// An IMS entry that belongs to one PASID, with its entry in the remapping table.
 #[derive(Debug)]
 pub(super) struct ImsEntry {
     pub index: u16,
-    pub vector: MsiVector,
     pasid: Pasid,
+    /// Where its interrupts go: descriptor and vector.
+    route: Cell<Option<(Hpa, u8)>>,
+}
+
+impl ImsEntry {
+    fn remapping_entry(&self) -> u16 {
+        self.index + MSIX_ENTRY + 1
+    }
 }
 
 impl Driver {
-    /// Gives MSI-X entry `index` a message of its own and unmasks it.
-    pub(super) fn program_msix(&self, index: u16) -> MsiVector {
-        let msi = self.interrupts.borrow_mut().message();
-        let entry = self.tables.msix + u32::from(index) * regs::SIOV_MSIX_STRIDE;
+    /// Gives MSI-X entry 0 a vector of its own and unmasks it.
+    pub(super) fn program_msix(&self) -> Result<MsiVector, DriverError> {
+        let interrupts = &mut *self.interrupts.borrow_mut();
+        let (cpu, vector) = interrupts.cpu_vector()?;
+        let remapped = InterruptEntry::remapped(interrupts.source, cpu, vector, false);
+        interrupts.set_entry(MSIX_ENTRY, remapped)?;
+        let msi = remappable_message(MSIX_ENTRY);
+        let entry = self.tables.msix;
         self.registers
             .write64(entry + regs::SIOV_MSIX_ADDR_LO_OFFSET, msi.address);
         self.registers
             .write32(entry + regs::SIOV_MSIX_DATA_OFFSET, msi.data);
         self.registers
             .write32(entry + regs::SIOV_MSIX_CTRL_OFFSET, 0);
-        self.host.on_msi(msi)
+        Ok(self.host.on_msi(cpu_message(cpu, vector)))
     }
 
-    /// Takes an IMS entry for completion interrupts of work with `pasid`. It is masked.
+    /// Takes an IMS entry for completion interrupts of work with `pasid`. It is masked, and blocked
+    /// until it is routed.
     pub(super) fn allocate_ims(&self, pasid: Pasid) -> Result<ImsEntry, DriverError> {
         let index = self.interrupts.borrow_mut().ims_entry()?;
-        let msi = self.interrupts.borrow_mut().message();
         let entry = ImsEntry {
             index,
             pasid,
-            vector: self.host.on_msi(msi),
+            route: Cell::new(None),
         };
         self.set_ims_mask(&entry, true);
+        let msi = remappable_message(entry.remapping_entry());
         let offset = self.ims_offset(index);
         self.registers
             .write64(offset + regs::SIOV_IMS_ADDR_LO_OFFSET, msi.address);
         self.registers
             .write32(offset + regs::SIOV_IMS_DATA_OFFSET, msi.data);
         Ok(entry)
+    }
+
+    /// Posts the entry's interrupts as `vector` of a virtual CPU from now on.
+    pub(super) async fn route_ims(
+        &self,
+        entry: &ImsEntry,
+        to: &PostedInterrupts,
+        vector: u8,
+    ) -> Result<(), DriverError> {
+        let route = Some((to.descriptor(), vector));
+        if entry.route.get() == route {
+            return Ok(());
+        }
+        {
+            let interrupts = self.interrupts.borrow();
+            let posted = InterruptEntry::posted(interrupts.source, to.descriptor(), vector);
+            interrupts.set_entry(entry.remapping_entry(), posted)?;
+        }
+        entry.route.set(route);
+        self.forget_remapping(entry).await
+    }
+
+    /// Makes the IOMMU read an entry's remapping again.
+    async fn forget_remapping(&self, entry: &ImsEntry) -> Result<(), DriverError> {
+        let index = entry.remapping_entry();
+        self.iommu
+            .invalidate(&[Descriptor::InterruptEntries(Some((index, 0)))])
+            .await
     }
 
     /// Masks or unmasks an entry; unmasking sends what is pending.
@@ -120,11 +208,17 @@ impl Driver {
     }
 
     /// Takes the entry from its PASID and gives it back.
-    pub(super) fn free_ims(&self, entry: &ImsEntry) {
+    pub(super) async fn free_ims(&self, entry: &ImsEntry) -> Result<(), DriverError> {
         let offset = self.ims_offset(entry.index) + regs::SIOV_IMS_CTRL_OFFSET;
         self.registers
             .write32(offset, regs::SIOV_IMS_CTRL_MASK_MASK);
+        let blocked = InterruptEntry::default();
+        self.interrupts
+            .borrow()
+            .set_entry(entry.remapping_entry(), blocked)?;
+        self.forget_remapping(entry).await?;
         self.interrupts.borrow_mut().free.push(entry.index);
+        Ok(())
     }
 
     fn ims_offset(&self, index: u16) -> u32 {
@@ -135,32 +229,47 @@ impl Driver {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pcie::Knobs;
+    use crate::pcie::mock::Mock;
+
+    fn interrupts(entries: u32) -> Interrupts {
+        let memory = Memory::new(1 << 20).unwrap();
+        let host = Host::new(Box::new(Mock::silent()), memory, Knobs::default());
+        Interrupts::new(&host, Bdf::new(1, 0, 0), entries).unwrap()
+    }
 
     #[test]
-    fn messages_are_all_different_and_in_the_interrupt_range() {
-        let mut interrupts = Interrupts::new(0);
+    fn vectors_are_all_different_and_none_is_an_exception() {
+        let mut interrupts = interrupts(0);
 
-        let messages: Vec<Msi> = (0..400).map(|_| interrupts.message()).collect();
+        let vectors: Vec<_> = (0..400).map(|_| interrupts.cpu_vector().unwrap()).collect();
 
-        let mut different = messages.clone();
+        let mut different = vectors.clone();
         different.sort_unstable();
         different.dedup();
-        assert_eq!(different.len(), messages.len());
+        assert_eq!(different.len(), vectors.len());
         assert!(
-            messages
+            vectors
                 .iter()
-                .all(|m| m.address >> 20 == 0xfee && (0x30..0xf0).contains(&m.data))
+                .all(|(_, vector)| (0x30..0xf0).contains(vector))
         );
     }
 
     #[test]
     fn ims_entries_run_out() {
-        let mut interrupts = Interrupts::new(1);
+        let mut interrupts = interrupts(1);
 
         assert_eq!(interrupts.ims_entry().unwrap(), 0);
         assert!(matches!(
             interrupts.ims_entry(),
             Err(DriverError::OutOfRange { .. })
         ));
+    }
+
+    #[test]
+    fn remapping_table_has_an_entry_for_each_ims_entry_and_msix() {
+        for (entries, order) in [(0, 0), (1, 0), (2, 1), (256, 8), (4096, 12)] {
+            assert_eq!(interrupts(entries).order, order, "{entries}");
+        }
     }
 }

@@ -43,7 +43,7 @@ impl Driver {
     /// Programs MSI-X vector 0, enables MSI-X and the interrupts behind the vector, and serves it
     /// from now on.
     pub(super) async fn start_misc_interrupt(self: &Rc<Self>) -> Result<(), DriverError> {
-        let vector = self.program_msix(0);
+        let vector = self.program_msix()?;
         self.enable_msix().await?;
         let enables = regs::SIOV_GENCTRL_SWERROR_INT_EN_MASK | regs::SIOV_GENCTRL_HALT_INT_EN_MASK;
         self.registers.write32(regs::SIOV_GENCTRL_OFFSET, enables);

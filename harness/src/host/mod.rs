@@ -15,7 +15,10 @@ mod command;
 mod configure;
 mod error;
 mod interrupt;
+mod iommu;
 mod misc;
+mod page_request;
+mod posted;
 mod probe;
 mod registers;
 
@@ -23,4 +26,6 @@ pub use address_space::AddressSpace;
 pub use adi::Adi;
 pub use configure::WqConfig;
 pub use error::DriverError;
+pub use page_request::{Demand, Paged};
+pub use posted::PostedInterrupts;
 pub use probe::{Capabilities, Driver};

@@ -13,16 +13,22 @@ use tokio::sync::Mutex;
 use super::DriverError;
 use super::address_space::AddressSpaces;
 use super::interrupt::Interrupts;
+use super::iommu::IommuDriver;
 use super::misc::Misc;
+use super::page_request::Groups;
 use super::registers::Registers;
 use crate::dsa::Command;
 use crate::dsa::field::get;
+use crate::iommu::interrupt_entry::cpu_message;
+use crate::iommu::{FaultRecord, regs as iommu_regs};
 use crate::pcie::{DeviceInfo, Host};
 use crate::scenario::Profile;
 
 /// Class code of an accelerator without a class of its own: system peripheral, other.
 const CLASS: u32 = 0x08_8000;
 const CAP_MSIX: u8 = 0x11;
+const EXT_CAP_ATS: u16 = 0x0f;
+const EXT_CAP_PRI: u16 = 0x13;
 const EXT_CAP_PASID: u16 = 0x1b;
 
 /// What the capability registers say.
@@ -98,8 +104,10 @@ pub struct Driver {
     pub(super) misc: Misc,
     /// Held by whoever has a command running; the device takes one at a time.
     pub(super) command_turn: Mutex<()>,
+    pub(super) iommu: Rc<IommuDriver>,
     pub(super) interrupts: RefCell<Interrupts>,
     pub(super) address_spaces: RefCell<AddressSpaces>,
+    pub(super) page_groups: Groups,
     pub(super) next_pasid: Cell<u32>,
 }
 
@@ -125,7 +133,10 @@ impl Driver {
         enable_pasid(host, &info).await?;
         let capabilities = read_capabilities(&registers).await?;
         let tables = find_tables(host, &info, &registers).await?;
-        let address_spaces = AddressSpaces::new(host, info.bdf)?;
+        let iommu = IommuDriver::new(host)?;
+        let address_spaces = AddressSpaces::new(host, &iommu, info.bdf).await?;
+        let mut interrupts = Interrupts::new(host, info.bdf, capabilities.ims_entries())?;
+        interrupts.enable_remapping(&iommu).await?;
         host.enable_bus_master(info.bdf).await?;
 
         let driver = Rc::new(Driver {
@@ -136,13 +147,41 @@ impl Driver {
             tables,
             misc: Misc::default(),
             command_turn: Mutex::new(()),
-            interrupts: RefCell::new(Interrupts::new(capabilities.ims_entries())),
+            iommu,
+            interrupts: RefCell::new(interrupts),
             address_spaces: RefCell::new(address_spaces),
+            page_groups: Groups::default(),
             next_pasid: Cell::new(1), // 0 is RID_PASID, the address space of the host itself
             info,
         });
+        driver.start_iommu_interrupts()?;
         driver.start_misc_interrupt().await?;
         Ok(driver)
+    }
+
+    /// Serves faults and page requests from now on.
+    fn start_iommu_interrupts(self: &Rc<Self>) -> Result<(), DriverError> {
+        let message = |driver: &Self| {
+            let (cpu, vector) = driver.interrupts.borrow_mut().cpu_vector()?;
+            Ok::<_, DriverError>(cpu_message(cpu, vector))
+        };
+        let iommu = &self.iommu;
+        let faults = iommu.route_event(iommu_regs::FECTL, message(self)?);
+        tokio::task::spawn_local(Rc::clone(iommu).serve_faults(faults));
+        let queue = iommu.enable_page_requests()?;
+        let requests = iommu.route_event(iommu_regs::PECTL, message(self)?);
+        tokio::task::spawn_local(Rc::clone(self).serve_page_requests(queue, requests));
+        Ok(())
+    }
+
+    /// Requests and interrupts that the IOMMU has blocked, oldest first; forgets them.
+    pub fn take_faults(&self) -> Vec<FaultRecord> {
+        self.iommu.take_faults()
+    }
+
+    /// Whether the IOMMU has blocked some that it had no room to record.
+    pub fn faults_lost(&self) -> bool {
+        self.iommu.faults_lost()
     }
 
     /// What the device can do.
@@ -235,6 +274,31 @@ async fn find_tables(
 }
 
 impl Driver {
+    /// Lets the device keep translations (ATS) and, with an allocation of outstanding requests, ask
+    /// for pages (PRI). The device must be disabled: call it before [`Self::configure`].
+    pub async fn enable_ats(&self, page_requests: Option<u32>) -> Result<(), DriverError> {
+        const ATS_ENABLE: u32 = 1 << 31; // bit 15 of the control half
+        const PRI_CONTROL: u16 = 4;
+        const PRI_ENABLE: u32 = 1 << 0;
+        const PRI_ALLOCATION: u16 = 12;
+        let find = |id, name| {
+            let cap = self.info.extended_capability(id);
+            cap.ok_or(DriverError::Missing(name))
+        };
+        let ats = find(EXT_CAP_ATS, "ATS capability")?;
+        self.allow_device_tlb(page_requests.is_some()).await?;
+        let (host, bdf) = (&self.host, self.info.bdf);
+        if let Some(allocation) = page_requests {
+            let pri = find(EXT_CAP_PRI, "PRI capability")?;
+            host.config_write32(bdf, pri + PRI_ALLOCATION, allocation)
+                .await?;
+            host.config_write(bdf, pri + PRI_CONTROL, PRI_ENABLE, 0b0011)
+                .await?;
+        }
+        host.config_write(bdf, ats + 4, ATS_ENABLE, 0b1100).await?;
+        Ok(())
+    }
+
     /// Sets MSI-X Enable.
     pub(super) async fn enable_msix(&self) -> Result<(), DriverError> {
         const ENABLE: u32 = 1 << 31; // bit 15 of the control half

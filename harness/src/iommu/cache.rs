@@ -5,6 +5,8 @@
 //! The IOMMU's caches. Nothing here is dropped but by invalidation or by another entry in its
 //! place, so software that forgets an invalidation sees stale translations, as on hardware.
 
+use super::Request;
+use super::descriptor::Pages;
 use super::entry::{ContextEntry, DomainId, PasidEntry, TranslationType};
 use crate::mem::{Hpa, PAGE_SIZE};
 use crate::pcie::{Bdf, Pasid};
@@ -19,6 +21,14 @@ pub(super) struct Stream {
 }
 
 impl Stream {
+    pub const fn of(request: &Request) -> Self {
+        Self {
+            source: request.source,
+            pasid: request.pasid,
+            privileged: request.privileged,
+        }
+    }
+
     /// The stream as one number, never 0.
     const fn key(self) -> u64 {
         let pasid = match self.pasid {
@@ -35,7 +45,14 @@ pub(super) struct Translation {
     /// The host page.
     pub page: Hpa,
     pub read: bool,
+    /// A write needs nothing more: it is allowed, and dirty flags are set.
     pub write: bool,
+    /// Writes are allowed.
+    pub writable: bool,
+    /// The page that the tables map is of 2^`order` times 4 KiB.
+    pub order: u8,
+    /// The page is to be snooped (SNP or PGSNP).
+    pub snoop: bool,
     /// Tag for invalidation.
     pub domain: DomainId,
     /// Tag for invalidation: the PASID translated by.
@@ -60,6 +77,9 @@ const EMPTY: Line = Line {
         page: Hpa(0),
         read: false,
         write: false,
+        writable: false,
+        order: 0,
+        snoop: false,
         domain: DomainId(0),
         pasid: Pasid::MAX,
         kind: TranslationType::PassThrough,
@@ -102,10 +122,15 @@ impl Iotlb {
         };
     }
 
-    /// Drops every translation for which `hit` is true; it is given the input page's address.
-    pub fn invalidate(&mut self, hit: impl Fn(u64, &Translation) -> bool) {
+    /// Drops every translation for which `hit` is true; it is given the input addresses of the
+    /// page that the tables map.
+    pub fn invalidate(&mut self, hit: impl Fn(Pages, &Translation) -> bool) {
         for line in &mut self.lines {
-            if line.key != 0 && hit(line.page * PAGE_SIZE, &line.translation) {
+            let block = Pages {
+                address: line.page * PAGE_SIZE,
+                order: line.translation.order,
+            };
+            if line.key != 0 && hit(block, &line.translation) {
                 line.key = 0;
             }
         }

@@ -18,6 +18,11 @@ const ABOVE_HAW: u64 = !((1 << HAW) - 1);
 
 const PRESENT: u64 = 1 << 0;
 const FPD: u64 = 1 << 1;
+/// PASID table entry, first quadword.
+const SSADE: u64 = 1 << 9;
+/// PASID table entry, second quadword.
+const PWSNP: u64 = 1 << 23;
+const PGSNP: u64 = 1 << 24;
 
 /// Half of a root entry: where the context table of 16 devices is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,15 +61,22 @@ impl ContextEntry {
     /// Bytes.
     pub const ENTRY_SIZE: u64 = 32;
 
-    /// Bits that are reserved, those of device-TLB, page requests, host permission tables and
-    /// PASID in translated requests (8:5, 4, 2) among them: the IOMMU has none of these.
-    const RESERVED: [u64; 4] = [ABOVE_HAW | 0x1f4, !0x1f_ffff, !0, !0];
+    /// Bits that are reserved, those of host permission tables and PASID in translated requests
+    /// (5, 6) among them: the IOMMU has neither.
+    const RESERVED: [u64; 4] = [ABOVE_HAW | 0x1e0, !0x1f_ffff, !0, !0];
 
     /// A present entry that allows requests with PASID. The directory has 2^(pdts + 7) entries;
     /// requests without PASID use `rid_pasid`.
     pub const fn new(directory: Hpa, pdts: u8, rid_pasid: Pasid) -> Self {
         let low = directory.0 & ADDRESS | ((pdts & 7) as u64) << 9 | 1 << 3 | PRESENT;
         Self([low, rid_pasid.raw() as u64, 0, 0])
+    }
+
+    /// The same entry with DTE set, which lets translation and translated requests in, and PRE if
+    /// page requests are to be as well.
+    pub const fn with_device_tlb(mut self, page_requests: bool) -> Self {
+        self.0[0] |= 1 << 2 | (page_requests as u64) << 4;
+        self
     }
 
     /// The same entry with PASIDE cleared: requests with PASID are blocked.
@@ -80,6 +92,16 @@ impl ContextEntry {
     /// FPD: qualified faults are not reported.
     pub const fn fpd(self) -> bool {
         self.0[0] & FPD != 0
+    }
+
+    /// DTE: translation and translated requests are allowed.
+    pub const fn device_tlb(self) -> bool {
+        self.0[0] & 1 << 2 != 0
+    }
+
+    /// PRE: page requests are allowed.
+    pub const fn page_requests(self) -> bool {
+        self.0[0] & 1 << 4 != 0
     }
 
     /// PASIDE: requests with PASID are allowed.
@@ -190,10 +212,10 @@ impl PasidEntry {
     /// Bytes.
     pub const ENTRY_SIZE: u64 = 64;
 
-    /// Reserved bits, those of second-stage A/D, memory types, extended-accessed and host
-    /// permission tables among them: the IOMMU has none of these.
+    /// Reserved bits, those of memory types, extended-accessed and host permission tables among
+    /// them: the IOMMU has none of these.
     const RESERVED: [u64; 8] = [
-        ABOVE_HAW | 0xe20,
+        ABOVE_HAW | 0xc20,
         0xffff_ffff_fe7f_0000,
         ABOVE_HAW | 0xf82,
         !0,
@@ -207,7 +229,7 @@ impl PasidEntry {
     pub const fn first_stage(root: Hpa, levels: Levels, domain: DomainId) -> Self {
         Self([
             0b001 << 6 | PRESENT,
-            domain.0 as u64,
+            did_word(domain),
             fs_word(root.0, levels),
             0,
             0,
@@ -221,7 +243,7 @@ impl PasidEntry {
     pub const fn second_stage(root: Hpa, levels: Levels, domain: DomainId) -> Self {
         Self([
             ss_word(root, levels) | 0b010 << 6,
-            domain.0 as u64,
+            did_word(domain),
             0,
             0,
             0,
@@ -242,7 +264,7 @@ impl PasidEntry {
         let low = ss_word(second, second_levels) | 0b011 << 6;
         Self([
             low,
-            domain.0 as u64,
+            did_word(domain),
             fs_word(first.0, first_levels),
             0,
             0,
@@ -254,12 +276,30 @@ impl PasidEntry {
 
     /// Not at all: I/O virtual addresses are host physical ones.
     pub const fn pass_through(domain: DomainId) -> Self {
-        Self([0b100 << 6 | PRESENT, domain.0 as u64, 0, 0, 0, 0, 0, 0])
+        Self([0b100 << 6 | PRESENT, did_word(domain), 0, 0, 0, 0, 0, 0])
     }
 
     /// The same entry with FPD set: qualified faults are not reported.
     pub const fn with_fault_processing_disabled(mut self) -> Self {
         self.0[0] |= FPD;
+        self
+    }
+
+    /// The same entry with SSADE set: second-stage accessed and dirty flags are kept.
+    pub const fn with_second_stage_flags(mut self) -> Self {
+        self.0[0] |= SSADE;
+        self
+    }
+
+    /// The same entry with PWSNP cleared: walks do not snoop, and so cannot update flags.
+    pub const fn without_walk_snoop(mut self) -> Self {
+        self.0[1] &= !PWSNP;
+        self
+    }
+
+    /// The same entry with PGSNP set: what is reached is snooped.
+    pub const fn with_page_snoop(mut self) -> Self {
+        self.0[1] |= PGSNP;
         self
     }
 
@@ -311,6 +351,21 @@ impl PasidEntry {
         Hpa(self.0[0] & ADDRESS)
     }
 
+    /// SSADE: second-stage accessed and dirty flags are kept.
+    pub const fn second_stage_flags(self) -> bool {
+        self.0[0] & SSADE != 0
+    }
+
+    /// PWSNP: walks snoop, as updates of flags need.
+    pub const fn walk_snoop(self) -> bool {
+        self.0[1] & PWSNP != 0
+    }
+
+    /// PGSNP: what is reached is snooped.
+    pub const fn page_snoop(self) -> bool {
+        self.0[1] & PGSNP != 0
+    }
+
     /// DID.
     pub const fn domain(self) -> DomainId {
         DomainId(self.0[1] as u16)
@@ -339,6 +394,11 @@ impl PasidEntry {
     pub const fn first_stage_root(self) -> u64 {
         self.0[2] & ADDRESS
     }
+}
+
+/// DID, and PWSNP: walks snoop.
+const fn did_word(domain: DomainId) -> u64 {
+    domain.0 as u64 | PWSNP
 }
 
 const fn fs_word(root: u64, levels: Levels) -> u64 {

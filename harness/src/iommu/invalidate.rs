@@ -5,84 +5,58 @@
 //! Invalidation of the caches, by the granularities of VT-d 6.5.2.
 
 use super::Iommu;
+use super::descriptor::{Contexts, Pages, PasidEntries, Translations};
 use super::entry::{DomainId, TranslationType};
-use crate::pcie::{Bdf, Pasid};
+use crate::pcie::Pasid;
 
 impl Iommu {
-    /// Drops all context entries.
-    pub fn invalidate_contexts(&mut self) {
-        self.contexts.invalidate(|_, _| true);
+    /// Drops context entries.
+    pub(super) fn invalidate_contexts(&mut self, which: Contexts) {
+        let (source, ignored) = match which {
+            Contexts::All | Contexts::Domain(_) => return self.contexts.invalidate(|_, _| true),
+            Contexts::Device { source, mask, .. } => {
+                (source, [0, 0b100, 0b110, 0b111][mask as usize & 3])
+            }
+        };
+        self.contexts
+            .invalidate(|key, _| (key.raw() ^ source.raw()) & !ignored == 0);
     }
 
-    /// Drops the context entry of one requester.
-    pub fn invalidate_context(&mut self, source: Bdf) {
-        self.contexts.invalidate(|key, _| key == source);
-    }
-
-    /// Drops all PASID table entries.
-    pub fn invalidate_pasids(&mut self) {
-        self.pasids.invalidate(|_, _| true);
-    }
-
-    /// Drops the PASID table entries of a domain.
-    pub fn invalidate_pasids_of_domain(&mut self, domain: DomainId) {
-        self.pasids
-            .invalidate(|_, (entry, _)| entry.domain() == domain);
-    }
-
-    /// Drops one PASID's entries, as far as they name this domain.
-    pub fn invalidate_pasid(&mut self, domain: DomainId, pasid: Pasid) {
-        self.pasids
-            .invalidate(|(_, p), (entry, _)| p == pasid && entry.domain() == domain);
-    }
-
-    /// Drops all translations.
-    pub fn invalidate_iotlb(&mut self) {
-        self.iotlb.invalidate(|_, _| true);
-    }
-
-    /// Drops the translations of a domain.
-    pub fn invalidate_iotlb_domain(&mut self, domain: DomainId) {
-        self.iotlb.invalidate(|_, t| t.domain == domain);
-    }
-
-    /// Drops a domain's translations of 2^`order` pages: input pages of second-stage and
-    /// pass-through translations; translations that use a first stage go whatever their address.
-    pub fn invalidate_iotlb_pages(&mut self, domain: DomainId, address: u64, order: u8) {
-        self.iotlb.invalidate(|page, t| {
-            let by_address = matches!(
-                t.kind,
-                TranslationType::SecondStage | TranslationType::PassThrough
-            );
-            t.domain == domain && (!by_address || same_block(page, address, order))
+    /// Drops PASID table entries.
+    pub(super) fn invalidate_pasids(&mut self, which: PasidEntries) {
+        self.pasids.invalidate(|(_, p), (entry, _)| match which {
+            PasidEntries::All => true,
+            PasidEntries::Domain(domain) => entry.domain() == domain,
+            PasidEntries::One(domain, pasid) => p == pasid && entry.domain() == domain,
         });
     }
 
-    /// Drops all translations of one PASID in a domain.
-    pub fn invalidate_iotlb_pasid(&mut self, domain: DomainId, pasid: Pasid) {
-        self.iotlb
-            .invalidate(|_, t| t.domain == domain && t.pasid == pasid);
+    /// Drops translations. Pages are input pages of second-stage and pass-through translations;
+    /// translations that use a first stage go whatever their address.
+    pub(super) fn invalidate_iotlb(&mut self, which: Translations) {
+        self.iotlb.invalidate(|block, t| match which {
+            Translations::All => true,
+            Translations::Domain(domain) => t.domain == domain,
+            Translations::Pages(domain, pages) => {
+                t.domain == domain && (uses_first_stage(t.kind) || block.overlap(pages))
+            }
+        });
     }
 
-    /// Drops one PASID's first-stage and nested translations of 2^`order` pages.
-    pub fn invalidate_iotlb_pasid_pages(
+    /// Drops one PASID's translations: all, or its first-stage and nested ones of some pages.
+    pub(super) fn invalidate_iotlb_pasid(
         &mut self,
         domain: DomainId,
         pasid: Pasid,
-        address: u64,
-        order: u8,
+        pages: Option<Pages>,
     ) {
-        self.iotlb.invalidate(|page, t| {
-            let first = matches!(
-                t.kind,
-                TranslationType::FirstStage | TranslationType::Nested
-            );
-            first && t.domain == domain && t.pasid == pasid && same_block(page, address, order)
+        self.iotlb.invalidate(|block, t| {
+            let hit = |pages| uses_first_stage(t.kind) && block.overlap(pages);
+            t.domain == domain && t.pasid == pasid && pages.is_none_or(hit)
         });
     }
 }
 
-/// Whether two addresses are in the same naturally aligned block of 2^`order` pages.
-fn same_block(a: u64, b: u64, order: u8) -> bool {
-    (a ^ b).checked_shr(12 + u32::from(order)).unwrap_or(0) == 0
+fn uses_first_stage(kind: TranslationType) -> bool {
+    matches!(kind, TranslationType::FirstStage | TranslationType::Nested)
 }

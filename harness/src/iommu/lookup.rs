@@ -45,7 +45,9 @@ impl Iommu {
         if context.reserved() {
             return fault(FaultReason::ContextReserved);
         }
-        if context.rid_pasid().raw() >= context.pasid_limit() {
+        if context.rid_pasid().raw() >= context.pasid_limit()
+            || context.page_requests() && !context.device_tlb()
+        {
             return fault(FaultReason::ContextInvalid);
         }
         self.contexts.insert(hash, source, context);
@@ -109,7 +111,7 @@ impl Iommu {
 }
 
 /// The quadwords of a table entry.
-fn load<const N: usize>(memory: &Memory, at: Hpa) -> Option<[u64; N]> {
+pub(super) fn load<const N: usize>(memory: &Memory, at: Hpa) -> Option<[u64; N]> {
     let mut words = [0u64; N];
     memory.read(at, bytemuck::cast_slice_mut(&mut words)).ok()?;
     Some(words.map(u64::from_le))

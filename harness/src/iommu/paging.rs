@@ -42,6 +42,17 @@ pub trait PageEntry: Copy {
     /// Bits that must be 0 in an entry of a table of `level`.
     fn reserved_mask(self, level: u32) -> u64;
 
+    /// The flag that says the entry was used.
+    const ACCESSED: u64;
+    /// The flag that says the page it maps was written.
+    const DIRTY: u64;
+
+    /// What a walk sets in an entry that points at a table, and in one that maps a page.
+    fn flags(dirty: bool) -> (u64, u64) {
+        let dirty = if dirty { Self::DIRTY } else { 0 };
+        (Self::ACCESSED, Self::ACCESSED | dirty)
+    }
+
     /// Whether the entry, in a table of `level`, maps a page.
     fn is_page(self, level: u32) -> bool {
         level == 1 || level <= 3 && self.raw() & PAGE_SIZE_BIT != 0
@@ -105,6 +116,9 @@ impl FirstStageEntry {
 }
 
 impl PageEntry for FirstStageEntry {
+    const ACCESSED: u64 = 1 << 5;
+    const DIRTY: u64 = 1 << 6;
+
     fn from_raw(raw: u64) -> Self {
         Self(raw)
     }
@@ -158,9 +172,17 @@ impl SecondStageEntry {
     pub const fn write(self) -> bool {
         self.0 & Self::WRITE != 0
     }
+
+    /// SNP, of a page.
+    pub const fn snoop(self) -> bool {
+        self.0 & Self::SNOOP != 0
+    }
 }
 
 impl PageEntry for SecondStageEntry {
+    const ACCESSED: u64 = 1 << 8;
+    const DIRTY: u64 = 1 << 9;
+
     fn from_raw(raw: u64) -> Self {
         Self(raw)
     }

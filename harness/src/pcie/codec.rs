@@ -96,9 +96,11 @@ impl<'a> TlpRef<'a> {
         }
         const CFG_MASK: u8 = !(WITH_DATA | TYPE_CFG0 ^ TYPE_CFG1);
         let tlp = match fmt_type & !FOUR_DW {
-            TYPE_MEM => Tlp::MemRead {
-                request: MemRequest::decode(hdr, pasid)?,
-            },
+            TYPE_MEM => {
+                let request = MemRequest::decode(hdr, pasid)?;
+                request.check_translation()?;
+                Tlp::MemRead { request }
+            }
             t if t == WITH_DATA | TYPE_MEM => Tlp::MemWrite {
                 request: MemRequest::decode(hdr, pasid)?,
                 data,

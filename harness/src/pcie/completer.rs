@@ -31,6 +31,7 @@ pub(super) struct Piece {
 pub(super) struct Completer {
     rng: ChaCha8Rng,
     latency: u64,
+    translation_latency: u64,
     jitter: u64,
     split: bool,
     rcb: u64,
@@ -41,6 +42,7 @@ impl Completer {
         Self {
             rng: ChaCha8Rng::seed_from_u64(knobs.seed),
             latency: knobs.latency,
+            translation_latency: knobs.translation_latency,
             jitter: knobs.jitter,
             split: knobs.split_completions,
             rcb: knobs.rcb as u64,
@@ -50,6 +52,17 @@ impl Completer {
     /// When the first completion of a request seen in `cycle` is ready.
     pub fn ready_at(&mut self, cycle: Cycle) -> Cycle {
         cycle + self.latency + self.draw(self.jitter)
+    }
+
+    /// When the completion of a Translation Request seen in `cycle` is ready.
+    pub fn translation_ready_at(&mut self, cycle: Cycle) -> Cycle {
+        cycle + self.translation_latency + self.draw(self.jitter)
+    }
+
+    /// Lower Address of a Translation Completion of `bytes` in one piece: it ends where a
+    /// completion would at the Read Completion Boundary (PCIe 10.2.3).
+    pub fn translation_lower_address(&self, bytes: u64) -> u8 {
+        (self.rcb - bytes) as u8
     }
 
     /// A number from 0 to `most`.

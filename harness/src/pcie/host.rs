@@ -22,7 +22,7 @@ use super::waits::{WaitFor, WaitId};
 use super::{Bdf, Knobs, Stats, Tag};
 use crate::endpoint::{Cycle, Endpoint};
 use crate::faults::{Fault, Injected, Injector};
-use crate::iommu::Iommu;
+use crate::iommu::{self, Iommu};
 use crate::mem::{Hpa, Memory};
 
 /// Host software's handle to the root complex. Clones are handles to the same one; all of them
@@ -77,9 +77,36 @@ impl Host {
         self.rc().knobs.clone()
     }
 
-    /// Lets `f` program the IOMMU, invalidate its caches or read its fault log.
-    pub fn iommu<R>(&self, f: impl FnOnce(&mut Iommu) -> R) -> R {
-        f(&mut self.rc().iommu)
+    /// Reads a dword of the IOMMU's registers; `offset` is a multiple of 4.
+    pub fn iommu_read32(&self, offset: u32) -> u32 {
+        self.rc().iommu.read32(offset)
+    }
+
+    /// Reads a quadword of the IOMMU's registers; `offset` is a multiple of 8.
+    pub fn iommu_read64(&self, offset: u32) -> u64 {
+        self.rc().iommu.read64(offset)
+    }
+
+    /// Writes a dword of the IOMMU's registers; `offset` is a multiple of 4.
+    pub fn iommu_write32(&self, offset: u32, value: u32) {
+        self.with_iommu(|iommu, memory, now| iommu.write32(memory, now, offset, value));
+    }
+
+    /// Writes a quadword of the IOMMU's registers; `offset` is a multiple of 8.
+    pub fn iommu_write64(&self, offset: u32, value: u64) {
+        self.with_iommu(|iommu, memory, now| iommu.write64(memory, now, offset, value));
+    }
+
+    fn with_iommu(&self, write: impl FnOnce(&mut Iommu, &Memory, Cycle)) {
+        let rc = &mut *self.rc();
+        let now = rc.endpoint.now();
+        write(&mut rc.iommu, &rc.memory, now);
+        rc.carry_out_effects(now);
+    }
+
+    /// What the IOMMU has done since reset.
+    pub fn iommu_counts(&self) -> iommu::Counts {
+        self.rc().iommu.counts().clone()
     }
 
     /// Counts of what went wrong without ending the run.
@@ -266,6 +293,12 @@ impl Host {
         MsiVector::new(self.clone(), msi)
     }
 
+    /// Calls `notified` at once whenever a message comes: hardware of the CPU, as for posted
+    /// interrupts, not software. It must not use the root complex.
+    pub fn on_notification(&self, msi: Msi, notified: impl FnMut() + 'static) {
+        self.rc().msis.notify(msi, notified);
+    }
+
     /// Messages that nobody had claimed, with the cycle each came, oldest first; forgets them.
     pub fn take_unclaimed_msis(&self) -> Vec<(Cycle, Msi)> {
         std::mem::take(&mut self.rc().msis.unclaimed)
@@ -428,6 +461,7 @@ fn mem_request(requester: Bdf, tag: Tag, address: u64, bytes: usize) -> MemReque
         last_be,
         attr: Attributes::default(),
         at: AddressType::Untranslated,
+        no_write: false,
         pasid: None,
     }
 }

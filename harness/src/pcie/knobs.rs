@@ -22,6 +22,10 @@ pub struct Knobs {
     pub seed: u64,
     /// Cycles from a device read to its first completion.
     pub latency: u64,
+    /// Cycles from a Translation Request to its completion.
+    pub translation_latency: u64,
+    /// Cycles a device has to complete an Invalidate Request (PCIe 10.3.4 gives it 90 seconds).
+    pub invalidation_timeout: u64,
     /// Up to so many cycles more, drawn for each completion: reads overtake each other.
     pub jitter: u64,
     /// Cut completions at Read Completion Boundaries drawn at random; otherwise they are as long
@@ -53,6 +57,8 @@ impl Default for Knobs {
         Self {
             seed: 0,
             latency: 300,
+            translation_latency: 300,
+            invalidation_timeout: 500_000,
             jitter: 0,
             split_completions: false,
             rcb: Rcb::Bytes64,

@@ -5,6 +5,7 @@
 //! Interrupt messages: where device writes to FEEx_xxxxh end.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::host::Host;
 use super::waits::{WaitFor, WaitId, Waits};
@@ -35,15 +36,32 @@ struct Claim {
     waiting: Vec<WaitId>,
 }
 
+/// What a CPU does by itself when a message comes.
+type Notification = Box<dyn FnMut()>;
+
 /// All messages that came.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct MsiSink {
     claims: BTreeMap<Msi, Claim>,
+    notifications: BTreeMap<Msi, Notification>,
     pub unclaimed: Vec<(Cycle, Msi)>,
+}
+
+impl fmt::Debug for MsiSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MsiSink")
+            .field("claims", &self.claims)
+            .field("unclaimed", &self.unclaimed)
+            .finish_non_exhaustive()
+    }
 }
 
 impl MsiSink {
     pub fn arrived(&mut self, cycle: Cycle, msi: Msi, waits: &mut Waits) {
+        if let Some(notified) = self.notifications.get_mut(&msi) {
+            notified();
+            return waits.wake();
+        }
         match self.claims.get_mut(&msi) {
             None => self.unclaimed.push((cycle, msi)),
             Some(claim) => {
@@ -56,6 +74,10 @@ impl MsiSink {
                 }
             }
         }
+    }
+
+    pub fn notify(&mut self, msi: Msi, notified: impl FnMut() + 'static) {
+        self.notifications.insert(msi, Box::new(notified));
     }
 
     pub fn claim(&mut self, msi: Msi) {

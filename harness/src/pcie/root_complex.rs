@@ -8,18 +8,20 @@ use super::codec::MAX_DWORDS;
 use super::completer::Completer;
 use super::credits::CreditWindows;
 use super::listener::{Direction, TlpEvent, TlpListener};
-use super::msi::{Msi, MsiSink};
+use super::msi::MsiSink;
 use super::requester::Requester;
 use super::run::RunError;
 use super::timers::Timers;
-use super::tlp::{Attributes, Completion, CompletionStatus, MemRequest, Message, Tlp, TlpRef};
+use super::tlp::{
+    AddressType, Attributes, Completion, CompletionStatus, MemRequest, Message, Tlp, TlpRef,
+};
 use super::waits::Waits;
 use super::watch::LineWatch;
 use super::{Bdf, Knobs, Tag};
 use crate::checker::Checker;
 use crate::endpoint::{Cycle, Endpoint, Stop};
 use crate::faults::{Injector, Outgoing, Received};
-use crate::iommu::{self, Iommu, Target};
+use crate::iommu::{self, Effect, Iommu, PageRequest, Target};
 use crate::mem::{Hpa, Iova, Memory};
 
 #[cfg(target_endian = "big")]
@@ -74,7 +76,7 @@ impl RootComplex {
     pub fn new(endpoint: Box<dyn Endpoint>, memory: Memory, knobs: Knobs) -> Self {
         Self {
             endpoint,
-            iommu: Iommu::default(),
+            iommu: Iommu::new(knobs.root, knobs.invalidation_timeout),
             mps: RESET_MPS,
             requester: Requester::new(knobs.root),
             waits: Waits::default(),
@@ -107,10 +109,13 @@ impl RootComplex {
             }
             let now = self.endpoint.now();
             self.timers.fire(now, &mut self.waits);
+            self.iommu.expire(now);
+            self.carry_out_effects(now);
             if self.waits.take_woken() {
                 return Ok(());
             }
-            let cycles = match self.timers.next(&self.waits) {
+            let timer = self.timers.next(&self.waits);
+            let cycles = match timer.into_iter().chain(self.iommu.deadline()).min() {
                 Some(at) => at - now,
                 None => self.until_deadlock(now)?,
             };
@@ -232,6 +237,7 @@ impl RootComplex {
                 Some(Received::Lost) => self.lost(&words),
                 Some(Received::Refused(status)) => self.refuse_read(cycle, &words, status),
             }
+            self.carry_out_effects(cycle);
         }
         self.rx = words;
         Ok(())
@@ -272,6 +278,9 @@ impl RootComplex {
             words: words.to_vec(),
         })?;
         match tlp {
+            Tlp::MemRead { request } if request.at == AddressType::TranslationRequest => {
+                self.translate(cycle, &request);
+            }
             Tlp::MemRead { request } => self.read(cycle, &request),
             Tlp::MemWrite { request, data } => self.write(cycle, &request, data),
             Tlp::DmWr { request, .. } => {
@@ -285,25 +294,107 @@ impl RootComplex {
                     self.stats.unexpected_completions += 1;
                 }
             }
-            Tlp::Message { message, .. } => self.messages.push((cycle, message)),
+            Tlp::Message { message, .. } => self.message(cycle, message),
         }
         Ok(())
     }
 
-    /// Asks the IOMMU where a request goes.
-    fn route(&mut self, request: &MemRequest, access: iommu::Access) -> Option<Target> {
-        let whole = request.length == 1 && request.first_be == 0xf;
-        let request = iommu::Request {
+    fn message(&mut self, cycle: Cycle, message: Message) {
+        match message.code {
+            Message::INVALIDATE_COMPLETION => {
+                let now = self.endpoint.now();
+                self.iommu.invalidate_completed(&self.memory, now, &message);
+            }
+            Message::PAGE_REQUEST => {
+                let request = PageRequest::from_message(&message);
+                if !self.iommu.page_request(&self.memory, &request) {
+                    self.stats.unsupported += 1;
+                }
+            }
+            _ => self.messages.push((cycle, message)),
+        }
+    }
+
+    /// Does what the IOMMU wants done of its own accord. `cycle`: when it came to want it.
+    pub fn carry_out_effects(&mut self, cycle: Cycle) {
+        if !self.iommu.has_effects() {
+            return;
+        }
+        for effect in self.iommu.take_effects() {
+            match effect {
+                Effect::Interrupt(msi) => self.msis.arrived(cycle, msi, &mut self.waits),
+                Effect::Written(at, bytes) => self.watch.written(at, bytes, &mut self.waits),
+                Effect::Message(message, None) => self.send(&Tlp::Message {
+                    message,
+                    data: [].as_slice(),
+                }),
+                Effect::Message(message, Some(payload)) => self.send(&Tlp::Message {
+                    message,
+                    data: big_endian(payload),
+                }),
+            }
+        }
+    }
+
+    /// The request as the IOMMU sees it.
+    fn for_iommu(request: &MemRequest, access: iommu::Access) -> iommu::Request {
+        iommu::Request {
             source: request.requester,
             pasid: request.pasid.map(|prefix| prefix.pasid),
             privileged: request.pasid.is_some_and(|prefix| prefix.privileged),
+            execute: request.pasid.is_some_and(|prefix| prefix.execute),
             at: request.at,
             address: Iova(request.address),
             access,
-            whole_dword: whole,
+            whole_dword: request.length == 1 && request.first_be == 0xf,
             zero_length: request.is_zero_length(),
-        };
+        }
+    }
+
+    /// Asks the IOMMU where a request goes.
+    fn route(&mut self, request: &MemRequest, access: iommu::Access) -> Option<Target> {
+        let request = Self::for_iommu(request, access);
         self.iommu.route(&self.memory, &request).ok()
+    }
+
+    /// Answers a Translation Request. One that asks for several pages is told of the first only,
+    /// as PCIe 10.2.3 allows.
+    fn translate(&mut self, cycle: Cycle, request: &MemRequest) {
+        const ENTRY_BYTES: u16 = 8;
+        let asked = Self::for_iommu(request, iommu::Access::Read);
+        let answer = self.iommu.translate(&self.memory, &asked, request.no_write);
+        let status = match answer {
+            Ok(_) => CompletionStatus::Success,
+            Err(status) => {
+                self.stats.unsupported += 1;
+                status
+            }
+        };
+        let completion = Completion {
+            completer: self.knobs.root,
+            status,
+            byte_count: ENTRY_BYTES,
+            requester: request.requester,
+            tag: request.tag,
+            lower_address: self.completer.translation_lower_address(ENTRY_BYTES.into()),
+            attr: Attributes {
+                poisoned: false,
+                ..request.attr
+            },
+        };
+        let ready_at = self.completer.translation_ready_at(cycle);
+        let mut words = std::mem::take(&mut self.tx);
+        words.clear();
+        match answer {
+            Ok(entry) => {
+                let data = big_endian(entry);
+                completion.encode(data.len(), &mut words);
+                words.extend(data);
+            }
+            Err(_) => completion.encode(0, &mut words),
+        }
+        self.send_words(ready_at, &words);
+        self.tx = words;
     }
 
     fn read(&mut self, cycle: Cycle, request: &MemRequest) {
@@ -351,11 +442,11 @@ impl RootComplex {
             }
             Target::Memory(_) | Target::Nothing => self.stats.dropped_writes += 1,
             Target::Interrupt => {
-                let msi = Msi {
-                    address: request.address,
-                    data: data[0],
-                };
-                self.msis.arrived(cycle, msi, &mut self.waits);
+                let (source, address) = (request.requester, request.address);
+                let msi = self.iommu.interrupt(&self.memory, source, address, data[0]);
+                if let Some(msi) = msi {
+                    self.msis.arrived(cycle, msi, &mut self.waits);
+                }
             }
         }
     }
@@ -425,4 +516,12 @@ impl RootComplex {
         self.send_words(ready_at, &words);
         self.tx = words;
     }
+}
+
+/// A quadword as payload, most significant byte first, as ATS has it.
+fn big_endian(quadword: u64) -> [u32; 2] {
+    [
+        ((quadword >> 32) as u32).swap_bytes(),
+        (quadword as u32).swap_bytes(),
+    ]
 }

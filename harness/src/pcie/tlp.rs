@@ -133,6 +133,8 @@ pub struct MemRequest {
     pub attr: Attributes,
     /// Address type.
     pub at: AddressType,
+    /// No Write (NW): a Translation Request for reading only. Others have no such bit.
+    pub no_write: bool,
     /// PASID TLP prefix, if there is one.
     pub pasid: Option<PasidPrefix>,
 }
@@ -262,6 +264,17 @@ pub struct Message {
     pub attr: Attributes,
     /// PASID TLP prefix, if there is one.
     pub pasid: Option<PasidPrefix>,
+}
+
+impl Message {
+    /// ATS: the function is to forget translations (PCIe 10.3.1).
+    pub const INVALIDATE_REQUEST: u8 = 0x01;
+    /// ATS: it has forgotten them (PCIe 10.3.2).
+    pub const INVALIDATE_COMPLETION: u8 = 0x02;
+    /// The function asks for a page (PCIe 10.4.1).
+    pub const PAGE_REQUEST: u8 = 0x04;
+    /// What became of a page request group (PCIe 10.4.2).
+    pub const PRG_RESPONSE: u8 = 0x05;
 }
 
 impl TlpRef<'_> {

@@ -129,6 +129,11 @@ impl Waits {
         slot.wait_for.take()
     }
 
+    /// A task was woken by other means than a wait.
+    pub fn wake(&mut self) {
+        self.woken = true;
+    }
+
     /// Whether a wait was completed since the last call.
     pub fn take_woken(&mut self) -> bool {
         std::mem::take(&mut self.woken)

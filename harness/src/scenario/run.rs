@@ -15,6 +15,7 @@ use super::{Scenario, Split};
 use crate::endpoint::Endpoint;
 use crate::guest::GuestError;
 use crate::host::{Driver, DriverError, WqConfig};
+use crate::iommu::FaultRecord;
 use crate::mem::{Memory, MemoryError};
 use crate::pcie::{Host, Knobs, TlpListener};
 use crate::report::{DmaFault, Report, SteadyState, Totals};
@@ -129,10 +130,13 @@ impl Scenario {
         let completions = finished.iter().flat_map(Finished::completions).collect();
         let steady = SteadyState::of(completions);
         let mut failures: Vec<String> = finished.iter().flat_map(Finished::failures).collect();
+        let (interrupt_faults, dma_faults): (Vec<_>, Vec<_>) = driver
+            .take_faults()
+            .into_iter()
+            .partition(|fault| fault.reason.of_interrupt());
+        failures.extend(interrupt_faults.iter().map(FaultRecord::to_string));
         failures.extend(host_failures(host, driver));
         let pokes: Vec<_> = finished.iter().flat_map(Finished::poke_reports).collect();
-        let dma_faults: Vec<_> =
-            host.iommu(|iommu| iommu.faults().iter().map(DmaFault::from).collect());
         if pokes.is_empty() && !dma_faults.is_empty() {
             let count = dma_faults.len();
             failures.push(format!(
@@ -142,7 +146,8 @@ impl Scenario {
         Report {
             vdevs: finished.iter().map(Finished::report).collect(),
             pokes,
-            dma_faults,
+            dma_faults: dma_faults.iter().map(DmaFault::from).collect(),
+            iommu: host.iommu_counts(),
             totals: Totals {
                 cycles: host.now().0,
                 cycles_per_descriptor: steady.cycles_per_descriptor,
@@ -174,6 +179,9 @@ fn host_failures(host: &Host, driver: &Driver) -> Vec<String> {
     let others = [
         (unexpected > 0).then(|| format!("the device sent {unexpected} unexpected completions")),
         driver.halted().then(|| "the device has halted".to_owned()),
+        driver
+            .faults_lost()
+            .then(|| "the IOMMU has blocked more requests than it could record".to_owned()),
     ];
     errors
         .chain(interrupts)

@@ -73,7 +73,7 @@ impl Tenant {
                 tenants.push(Tenant {
                     vm: vm.name.clone(),
                     path: format!("vms[{i}].vdevs[{j}]"),
-                    vdev: Vdev::new(adi, errors, machine.apic.clone()),
+                    vdev: Vdev::new(adi, errors, machine.apic.clone())?,
                     machine: machine.clone(),
                     placement: Placement {
                         mmio_base: MMIO_BASE + j as u64 * MMIO_WINDOW,

@@ -22,7 +22,7 @@ impl Vdev {
         if self.registers.borrow().command_status.active() {
             let error = software_error(Status::COMMAND_OVERRUN);
             self.registers.borrow_mut().set_error(error);
-            self.update_interrupts();
+            self.update_interrupts().await?;
             return Ok(());
         }
         self.registers.borrow_mut().command_status = CommandStatus::RUNNING;
@@ -38,7 +38,7 @@ impl Vdev {
             self.registers
                 .borrow_mut()
                 .set_cause(regs::SIOV_INTCAUSE_COMMAND_MASK);
-            self.update_interrupts();
+            self.update_interrupts().await?;
         }
         Ok(())
     }
@@ -118,7 +118,7 @@ impl Vdev {
             Command::ResetDevice => {
                 self.adi.reset().await?;
                 self.registers.borrow_mut().reset_device();
-                self.update_interrupts();
+                self.update_interrupts().await?;
             }
             Command::EnableWq(_) => {
                 self.adi.enable().await?;
@@ -131,7 +131,7 @@ impl Vdev {
             Command::ResetWq(_) => {
                 self.adi.reset().await?;
                 self.registers.borrow_mut().reset_wq();
-                self.update_interrupts();
+                self.update_interrupts().await?;
             }
             Command::RequestInterruptHandle(..) => {
                 return self.adi.request_interrupt_handle().await;

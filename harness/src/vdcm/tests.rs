@@ -65,7 +65,7 @@ fn with_guest<F: Future>(test: impl FnOnce(Guest) -> F) -> F::Output {
         driver.assign(wqs[0], &space).unwrap();
         let (adi, errors) = driver.assign(wqs[1], &space).unwrap();
         let apic = Apic::default();
-        let vdev = Vdev::new(adi, errors, apic.clone());
+        let vdev = Vdev::new(adi, errors, apic.clone()).unwrap();
         for (offset, value) in [
             (0x10, BAR0 as u32),
             (0x14, (BAR0 >> 32) as u32),

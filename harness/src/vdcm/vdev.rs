@@ -17,7 +17,7 @@ use super::registers::{Effect, MSIX, PBA, Registers, State};
 use super::traps::{TrapCounter, Traps};
 use crate::dsa::{SoftwareError, Status};
 use crate::guest::{Apic, BusError, PciFunction};
-use crate::host::{Adi, DriverError};
+use crate::host::{Adi, DriverError, PostedInterrupts};
 
 /// A virtual device of one dedicated queue.
 #[derive(Debug)]
@@ -27,13 +27,18 @@ pub struct Vdev {
     config: RefCell<ConfigSpace>,
     pub(super) registers: RefCell<Registers>,
     apic: Apic,
+    posted: PostedInterrupts,
     traps: TrapCounter,
 }
 
 impl Vdev {
-    /// Composes a virtual device of `adi`, whose interrupts go to `apic`. Starts the tasks that
-    /// pass on the ADI's interrupts and software errors.
-    pub fn new(adi: Adi, errors: UnboundedReceiver<SoftwareError>, apic: Apic) -> Rc<Self> {
+    /// Composes a virtual device of `adi`, whose interrupts are posted to `apic`. Starts a task that
+    /// passes on the ADI's software errors.
+    pub fn new(
+        adi: Adi,
+        errors: UnboundedReceiver<SoftwareError>,
+        apic: Apic,
+    ) -> Result<Rc<Self>, DriverError> {
         let physical = adi.driver().info();
         let identity = Identity {
             vendor_id: physical.vendor_id,
@@ -48,6 +53,7 @@ impl Vdev {
         };
         let registers = Registers::new(adi.driver().capabilities(), adi.wq());
         let vdev = Rc::new(Self {
+            posted: apic.posted(adi.driver())?,
             adi,
             identity,
             config: RefCell::new(ConfigSpace::new(&identity)),
@@ -55,9 +61,8 @@ impl Vdev {
             apic,
             traps: TrapCounter::default(),
         });
-        tokio::task::spawn_local(pass_on_interrupts(Rc::clone(&vdev)));
         tokio::task::spawn_local(pass_on_errors(Rc::clone(&vdev), errors));
-        vdev
+        Ok(vdev)
     }
 
     /// The ADI under it.
@@ -80,16 +85,24 @@ impl Vdev {
         self.config.borrow().bus_master()
     }
 
-    /// Masks the ADI's interrupt if the guest has masked its vector in any way, and sends the
-    /// emulated vector if it waits and may be sent.
-    pub(super) fn update_interrupts(&self) {
+    /// Routes the ADI's interrupt as the guest has programmed its vector, masks it if the guest has
+    /// masked the vector in any way, and sends the emulated vector if it waits and may be sent.
+    pub(super) async fn update_interrupts(&self) -> Result<(), DriverError> {
+        if !self.interrupt_masked() {
+            let vector = self.registers.borrow().msix.message(COMPLETION).data as u8;
+            self.adi.route_interrupt(&self.posted, vector).await?;
+        }
+        self.adi.mask_interrupt(self.interrupt_masked());
         let delivers = self.config.borrow().msix_delivers();
-        let mut registers = self.registers.borrow_mut();
-        self.adi
-            .mask_interrupt(!delivers || registers.msix.masked(COMPLETION));
-        if let Some(msi) = registers.msix.take_misc(delivers) {
+        let message = self.registers.borrow_mut().msix.take_misc(delivers);
+        if let Some(msi) = message {
             self.apic.raise(msi);
         }
+        Ok(())
+    }
+
+    fn interrupt_masked(&self) -> bool {
+        !self.config.borrow().msix_delivers() || self.registers.borrow().msix.masked(COMPLETION)
     }
 
     /// Function Level Reset: the ADI loses its work, the rest is as new.
@@ -124,7 +137,7 @@ impl Vdev {
         match effect {
             Effect::None => {}
             Effect::Command(word) => self.command(word).await?,
-            Effect::Interrupts => self.update_interrupts(),
+            Effect::Interrupts => self.update_interrupts().await?,
         }
         Ok(())
     }
@@ -152,7 +165,7 @@ impl PciFunction for Vdev {
         if !self.bus_master() && self.registers.borrow().device == State::Enabled {
             self.halt().await?;
         }
-        self.update_interrupts();
+        self.update_interrupts().await?;
         Ok(())
     }
 
@@ -239,25 +252,12 @@ fn dwords(offset: u32, data: &[u8]) -> impl Iterator<Item = (u32, u32, u32)> {
     })
 }
 
-/// Delivers the ADI's interrupt as the guest's vector 1. On hardware a posted interrupt does this
-/// without any software.
-async fn pass_on_interrupts(vdev: Rc<Vdev>) {
-    let mut seen = 0;
-    loop {
-        let count = vdev.adi.vector().wait(seen).await.count;
-        let msi = vdev.registers.borrow().msix.message(COMPLETION);
-        for _ in seen..count {
-            vdev.apic.raise(msi);
-        }
-        seen = count;
-    }
-}
-
 /// Shows the ADI's software errors to the guest.
 async fn pass_on_errors(vdev: Rc<Vdev>, mut errors: UnboundedReceiver<SoftwareError>) {
     while let Some(error) = errors.recv().await {
         vdev.registers.borrow_mut().set_error(error.for_guest());
-        vdev.update_interrupts();
+        // What fails here fails for whoever uses the device next, and is reported there.
+        let _ = vdev.update_interrupts().await;
     }
 }
 

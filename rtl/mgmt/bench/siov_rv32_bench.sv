@@ -54,6 +54,7 @@ module siov_rv32_bench (
     .irq_i       (irq_q),
     .sleep_o     (sleep),
     .retire_o    (retire_o),
+    .trap_o      (),
     .mem_req_o   (req),
     .mem_fetch_o (fetch),
     .mem_write_o (write),

@@ -27,6 +27,8 @@ constexpr uint32_t kMRd32 = 0x00, kMRd64 = 0x20, kMWr32 = 0x40, kMWr64 = 0x60;
 constexpr uint32_t kCfgRd0 = 0x04, kCfgWr0 = 0x44, kCpl = 0x0a, kCplD = 0x4a;
 constexpr uint32_t kDMWr64 = 0x7b;
 
+constexpr uint32_t kMsg = 0x30, kMsgById = 0x32, kMsgDById = 0x72;  // Msg: to the root complex
+
 /// Bits of the first header DW.
 constexpr uint32_t kPoisoned = 1 << 14, kRelaxed = 1 << 13, kTc3 = 3 << 20;
 
@@ -64,6 +66,7 @@ class Collector {
     if (flags & siov::Beat::kSop) {
       part_ = Tlp();
       std::copy_n(beat + siov::Beat::kHdr, 4, part_.hdr);
+      if (flags & siov::Beat::kPrefixValid) part_.prefix = beat[siov::Beat::kPrefix];
     }
     for (int i = 0; i < 16; ++i) {
       if (flags >> i & 1) part_.data.push_back(beat[i]);
@@ -81,13 +84,25 @@ class Source {
   uint32_t gap = 0;  // percent of clocks in which nothing new is offered
   std::deque<Beat> beats;
 
+  /// What the next beat starts.
+  bool starts_non_posted() const {
+    const Beat& beat = beats.front();
+    if (!(beat[siov::Beat::kFlags] & siov::Beat::kSop)) return false;
+    const uint32_t kind = beat[siov::Beat::kHdr] >> 24;
+    const uint32_t type = kind & 0x1f;
+    const bool posted = (type == 0 && (kind & 0x40)) || type >> 3 == 2;
+    const bool completion = type == 0x0a || type == 0x0b;
+    return kind >> 7 == 0 && !posted && !completion;
+  }
+
   void push(const Tlp& tlp) {
     for (const Beat& beat : to_beats(tlp)) beats.push_back(beat);
   }
 
   template <typename Port>
-  bool offer(Port& port) {
-    offered_ = offered_ || (!beats.empty() && !siov::bench::percent(gap));
+  bool offer(Port& port, bool non_posted_ready = true) {
+    const bool allowed = !beats.empty() && (non_posted_ready || !starts_non_posted());
+    offered_ = offered_ || (allowed && !siov::bench::percent(gap));
     if (offered_) std::copy_n(beats.front().begin(), siov::Beat::kWords, &port[0]);
     return offered_;
   }
@@ -116,11 +131,12 @@ class PcieBench : public siov::bench::Clocked<Vsiov_pcie_bench> {
   static constexpr uint32_t kHost = 0x0700;   // requester ID of the host
   static constexpr uint32_t kInfinite = 1u << 28;
 
-  Source host, posted, reads;
+  Source host, posted, reads, messages, translations;
   Collector tx, cpl;
+  std::vector<Tlp> rx_msgs;
   std::vector<PortalWrite> portals;
   std::vector<uint32_t> regs = std::vector<uint32_t>(1 << 16);
-  uint64_t accesses = 0, reg_writes = 0;
+  uint64_t accesses = 0, reg_writes = 0, pri_resets = 0;
   uint64_t tx_beats = 0, tx_first = 0, tx_last = 0;
 
   // What is around is as quick as can be, unless a case says otherwise.
@@ -135,6 +151,8 @@ class PcieBench : public siov::bench::Clocked<Vsiov_pcie_bench> {
     const uint32_t strap[4] = {0x0b258086, 128u << 16 | wqs, ims << 16 | 9, 0x0404};
     std::copy_n(strap, 4, &top.strap_i[0]);
     for (int i = 0; i < 4; ++i) clock();
+    std::fill_n(sent_tlps_, 3, 0);
+    std::fill_n(sent_units_, 3, 0);
     top.rst_ni = 1;
     clock();
   }
@@ -149,10 +167,20 @@ class PcieBench : public siov::bench::Clocked<Vsiov_pcie_bench> {
     config_write(0x48, 0x2950, 0x3);
   }
 
+  /// No more credits for a class, for what has not left yet: 0 posted, 1 non-posted, 2 completions.
+  void stall(uint32_t kind) {
+    drain();
+    credits[kind] = (sent_tlps_[kind] & 0xfff) << 16 | (sent_units_[kind] & 0xffff);
+  }
+
+  void release(uint32_t kind) { credits[kind] = kInfinite; }
+
   void clock() {
-    top.rx_valid_i = host.offer(top.rx_i);
+    top.rx_valid_i = host.offer(top.rx_i, top.rx_np_ready_o);
     top.p_tx_valid_i = posted.offer(top.p_tx_i);
     top.np_tx_valid_i = reads.offer(top.np_tx_i);
+    top.msg_tx_valid_i = messages.offer(top.msg_tx_i);
+    top.tr_tx_valid_i = translations.offer(top.tr_tx_i);
     top.tx_ready_i = siov::bench::percent(tx_ready);
     top.portal_ready_i = siov::bench::percent(portal_ready);
     std::copy_n(credits, 3, &top.tx_fc_i[0]);
@@ -161,10 +189,13 @@ class PcieBench : public siov::bench::Clocked<Vsiov_pcie_bench> {
     answer_register();
     sample();
     const bool rx = top.rx_ready_o, p = top.p_tx_ready_o, np = top.np_tx_ready_o;
+    const bool msg = top.msg_tx_ready_o, tr = top.tr_tx_ready_o;
     edge();
     host.taken(rx);
     posted.taken(p);
     reads.taken(np);
+    messages.taken(msg);
+    translations.taken(tr);
   }
 
   void run(int clocks) {
@@ -177,7 +208,8 @@ class PcieBench : public siov::bench::Clocked<Vsiov_pcie_bench> {
     do {
       clock();
       CHECK(--limit > 0, "not idle");
-    } while (!host.beats.empty() || !posted.beats.empty() || !reads.beats.empty() || top.busy_o);
+    } while (!host.beats.empty() || !posted.beats.empty() || !reads.beats.empty() ||
+             !messages.beats.empty() || !translations.beats.empty() || top.busy_o);
     clock();
   }
 
@@ -266,16 +298,35 @@ class PcieBench : public siov::bench::Clocked<Vsiov_pcie_bench> {
   void sample() {
     if (top.tx_valid_o && top.tx_ready_i) {
       tx.take(&top.tx_o[0]);
+      if (top.tx_o[siov::Beat::kFlags] & siov::Beat::kEop) count_sent(tx.tlps.back());
       if (tx_beats++ == 0) tx_first = siov::bench::cycle;
       tx_last = siov::bench::cycle;
     }
+    pri_resets += top.pri_reset_o;
     if (top.cpl_valid_o) cpl.take(&top.cpl_o[0]);
+    if (top.rx_msg_valid_o) {
+      Tlp tlp;
+      std::copy_n(&top.rx_msg_hdr_o[0], 4, tlp.hdr);
+      CHECK(top.rx_msg_code_o == (tlp.hdr[1] & 255));
+      if (top.rx_msg_prefix_valid_o) tlp.prefix = top.rx_msg_prefix_o;
+      tlp.data = {static_cast<uint32_t>(top.rx_msg_data_o),
+                  static_cast<uint32_t>(top.rx_msg_data_o >> 32)};
+      rx_msgs.push_back(tlp);
+    }
     if (top.portal_valid_o && top.portal_ready_i) {
       portals.push_back({top.portal_adi_o, top.portal_ims_o != 0, top.portal_limited_o != 0,
                          {&top.portal_desc_o[0], &top.portal_desc_o[0] + 16}, reg_writes});
     }
   }
 
+  void count_sent(const Tlp& tlp) {
+    const uint32_t type = tlp.kind() & 0x1f;
+    const uint32_t kind = type == 0x0a || type == 0x0b ? 2 : tlp.kind() >> 6 || type >> 3 == 2 ? 0 : 1;
+    ++sent_tlps_[kind];
+    sent_units_[kind] += (tlp.data.size() + 3) / 4;
+  }
+
+  uint32_t sent_tlps_[3] = {}, sent_units_[3] = {};
   bool reg_busy_ = false;
   uint32_t reg_wait_ = 0;
 };

@@ -80,6 +80,7 @@ bench! { pcie PCIE:
     posted_tlps_that_nobody_wants_are_dropped
     portals_beyond_the_straps_are_ignored
     malformed_tlps_are_dropped
+    any_header_leaves_the_device_working
     completions_pass_a_stalled_portal
     transmission_fills_every_clock
     sources_are_merged_whole_and_in_order
@@ -87,7 +88,32 @@ bench! { pcie PCIE:
     class_without_credits_blocks_no_other
     function_level_reset_waits_for_reads_and_answers_first
     function_level_reset_does_not_wait_forever
-    function_level_reset_forgets_portal_writes
+    function_level_reset_cuts_no_tlp_short
+    function_level_reset_forgets_posted_writes
+    each_error_is_recorded_logged_and_reported
+    advisory_errors_are_masked_after_reset
+    completer_abort_is_answered
+    errors_are_recorded_and_reported_as_enabled
+    error_in_the_clock_that_clears_its_bit_wins
+    messages_wait_for_credits_and_none_is_lost
+    timeout_in_d3hot_is_reported_in_d0
+    aer_is_kept_through_function_level_reset
+    completion_statuses_of_requests_are_seen_in_status
+    posted_writes_and_completions_pass_stalled_requests
+    non_posted_requests_never_fill_reception
+    register_read_waits_for_earlier_portal_writes
+    register_write_waits_for_earlier_portal_writes
+    stalled_class_leaves_the_others_alone
+    message_stays_behind_writes_accepted_before_it
+    completions_are_routed_by_tag
+    invalidate_requests_and_page_responses_go_to_atc
+    messages_that_are_not_for_us_are_errors
+    page_request_interface_stops_when_its_requests_have_ended
+    response_failure_stops_page_requests_until_enabled_again
+    response_failure_while_stopping_stops_at_once
+    page_request_interface_is_reset_only_while_disabled
+    completions_are_marked_for_id_based_ordering_if_enabled
+    d3hot_takes_config_requests_and_messages_only
 }
 
 bench! { dma DMA:

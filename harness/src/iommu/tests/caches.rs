@@ -35,18 +35,15 @@ fn first_stage() -> (Bench, FirstStage) {
     (bench, tables)
 }
 
-/// Whether page 1, no longer mapped, is forgotten after `invalidate`.
-fn forgets(
-    (mut bench, unmap): (Bench, impl FnOnce()),
-    invalidate: impl FnOnce(&mut Iommu),
-) -> bool {
+/// Whether page 1, no longer mapped, is forgotten after `descriptor`.
+fn forgets((mut bench, unmap): (Bench, impl FnOnce()), descriptor: Descriptor) -> bool {
     unmap();
     assert_eq!(
         bench.read(0x1abc),
         Ok(0x12_3abc),
         "dropped without invalidation"
     );
-    invalidate(&mut bench.iommu);
+    bench.submit(descriptor);
     bench.read(0x1abc).is_err()
 }
 
@@ -60,50 +57,66 @@ fn first() -> (Bench, impl FnOnce()) {
     (bench, move || tables.unmap(0x1000, 0x1000).unwrap())
 }
 
+/// Invalidation of 2^`order` pages of a domain.
+fn pages(domain: DomainId, address: u64, order: u8) -> Descriptor {
+    Descriptor::Iotlb(Translations::Pages(domain, Pages { address, order }))
+}
+
 #[test]
 fn global_invalidation_forgets_all() {
-    assert!(forgets(second(), Iommu::invalidate_iotlb));
-    assert!(forgets(first(), Iommu::invalidate_iotlb));
+    let all = Descriptor::Iotlb(Translations::All);
+    assert!(forgets(second(), all));
+    assert!(forgets(first(), all));
 }
 
 #[test]
 fn domain_invalidation_forgets_its_domain_only() {
-    assert!(forgets(second(), |iommu| iommu.invalidate_iotlb_domain(DOMAIN)));
-    assert!(!forgets(second(), |iommu| iommu.invalidate_iotlb_domain(OTHER)));
+    let of = |domain| Descriptor::Iotlb(Translations::Domain(domain));
+    assert!(forgets(second(), of(DOMAIN)));
+    assert!(!forgets(second(), of(OTHER)));
 }
 
 #[test]
 fn page_invalidation_forgets_second_stage_pages_by_address() {
-    assert!(forgets(second(), |iommu| iommu
-        .invalidate_iotlb_pages(DOMAIN, 0x1000, 0)));
-    assert!(forgets(second(), |iommu| iommu
-        .invalidate_iotlb_pages(DOMAIN, 0x0, 1)));
-    assert!(!forgets(second(), |iommu| iommu
-        .invalidate_iotlb_pages(DOMAIN, 0x2000, 0)));
-    assert!(!forgets(second(), |iommu| iommu
-        .invalidate_iotlb_pages(OTHER, 0x1000, 0)));
+    assert!(forgets(second(), pages(DOMAIN, 0x1000, 0)));
+    assert!(forgets(second(), pages(DOMAIN, 0x0, 1)));
+    assert!(!forgets(second(), pages(DOMAIN, 0x2000, 0)));
+    assert!(!forgets(second(), pages(OTHER, 0x1000, 0)));
 }
 
 #[test]
 fn page_invalidation_forgets_first_stage_pages_whatever_their_address() {
-    assert!(forgets(first(), |iommu| iommu
-        .invalidate_iotlb_pages(DOMAIN, 0x9000, 0)));
+    assert!(forgets(first(), pages(DOMAIN, 0x9000, 0)));
+}
+
+#[test]
+fn page_invalidation_forgets_a_large_page_by_any_address_in_it() {
+    let mut bench = Bench::new();
+    let mut tables = SecondStage::new(bench.memory.clone(), Levels::Four).unwrap();
+    tables.map(0x20_0000, 0x40_0000, 0x20_0000, RW).unwrap();
+    bench.set(
+        PASID,
+        PasidEntry::second_stage(Hpa(tables.root()), Levels::Four, DOMAIN),
+    );
+    bench.read(0x20_1000).unwrap();
+    tables.unmap(0x20_0000, 0x20_0000).unwrap();
+    bench.submit(pages(DOMAIN, 0x2f_f000, 0));
+    assert!(bench.read(0x20_1000).is_err());
 }
 
 #[test]
 fn pasid_invalidation_forgets_its_pasid_only() {
     let other = Pasid::new(9).unwrap();
-    assert!(forgets(second(), |iommu| iommu
-        .invalidate_iotlb_pasid(DOMAIN, PASID)));
-    assert!(!forgets(second(), |iommu| iommu
-        .invalidate_iotlb_pasid(DOMAIN, other)));
-    assert!(!forgets(second(), |iommu| iommu.invalidate_iotlb_pasid(OTHER, PASID)));
+    let of = |domain, pasid| Descriptor::PasidIotlb(domain, pasid, None);
+    assert!(forgets(second(), of(DOMAIN, PASID)));
+    assert!(!forgets(second(), of(DOMAIN, other)));
+    assert!(!forgets(second(), of(OTHER, PASID)));
 }
 
 #[test]
 fn page_in_pasid_invalidation_forgets_first_stage_pages_only() {
-    let page = |iommu: &mut Iommu| iommu.invalidate_iotlb_pasid_pages(DOMAIN, PASID, 0x1000, 0);
-    let beside = |iommu: &mut Iommu| iommu.invalidate_iotlb_pasid_pages(DOMAIN, PASID, 0x2000, 0);
+    let page = Descriptor::PasidIotlb(DOMAIN, PASID, Some(Pages::one(0x1000)));
+    let beside = Descriptor::PasidIotlb(DOMAIN, PASID, Some(Pages::one(0x2000)));
     assert!(forgets(first(), page));
     assert!(!forgets(first(), beside));
     assert!(!forgets(second(), page));
@@ -111,58 +124,59 @@ fn page_in_pasid_invalidation_forgets_first_stage_pages_only() {
 
 #[test]
 fn largest_order_covers_all_addresses() {
-    assert!(forgets(second(), |iommu| iommu.invalidate_iotlb_pages(
-        DOMAIN,
-        1 << 56,
-        63
-    )));
+    assert!(forgets(second(), pages(DOMAIN, 1 << 56, regs::MAMV)));
 }
 
-/// Whether the PASID entry, no longer present, is forgotten after `invalidate`.
-fn forgets_entry(invalidate: impl FnOnce(&mut Iommu)) -> bool {
+/// Whether the PASID entry, no longer present, is forgotten after `descriptor`.
+fn forgets_entry(descriptor: Descriptor) -> bool {
     let (mut bench, _tables) = second_stage();
     bench.set(PASID, PasidEntry::default());
-    bench.iommu.invalidate_iotlb();
+    bench.submit(Descriptor::Iotlb(Translations::All));
     assert!(bench.read(0x1000).is_ok(), "dropped without invalidation");
-    bench.iommu.invalidate_iotlb();
-    invalidate(&mut bench.iommu);
+    bench.submit(Descriptor::Iotlb(Translations::All));
+    bench.submit(descriptor);
     bench.read(0x1000) == Err(FaultReason::PasidEntryNotPresent)
 }
 
 #[test]
 fn pasid_cache_forgets_by_pasid_and_domain() {
-    assert!(forgets_entry(Iommu::invalidate_pasids));
-    assert!(forgets_entry(
-        |iommu| iommu.invalidate_pasids_of_domain(DOMAIN)
-    ));
-    assert!(forgets_entry(|iommu| iommu.invalidate_pasid(DOMAIN, PASID)));
-    assert!(!forgets_entry(
-        |iommu| iommu.invalidate_pasids_of_domain(OTHER)
-    ));
-    assert!(!forgets_entry(|iommu| iommu.invalidate_pasid(OTHER, PASID)));
-    assert!(!forgets_entry(
-        |iommu| iommu.invalidate_pasid(DOMAIN, RID_PASID)
-    ));
-    assert!(!forgets_entry(Iommu::invalidate_contexts));
+    let one = |domain, pasid| Descriptor::PasidCache(PasidEntries::One(domain, pasid));
+    let of = |domain| Descriptor::PasidCache(PasidEntries::Domain(domain));
+    assert!(forgets_entry(Descriptor::PasidCache(PasidEntries::All)));
+    assert!(forgets_entry(of(DOMAIN)));
+    assert!(forgets_entry(one(DOMAIN, PASID)));
+    assert!(!forgets_entry(of(OTHER)));
+    assert!(!forgets_entry(one(OTHER, PASID)));
+    assert!(!forgets_entry(one(DOMAIN, RID_PASID)));
+    assert!(!forgets_entry(Descriptor::ContextCache(Contexts::All)));
 }
 
 #[test]
 fn context_cache_forgets_by_requester() {
-    let forgets = |invalidate: fn(&mut Iommu)| {
+    let forgets = |which: Contexts| {
         let (mut bench, _tables) = second_stage();
         bench
             .root
             .set_context(SOURCE, ContextEntry::default())
             .unwrap();
-        bench.iommu.invalidate_iotlb();
+        bench.submit(Descriptor::Iotlb(Translations::All));
         assert!(bench.read(0x1000).is_ok(), "dropped without invalidation");
-        bench.iommu.invalidate_iotlb();
-        invalidate(&mut bench.iommu);
+        bench.submit(Descriptor::Iotlb(Translations::All));
+        bench.submit(Descriptor::ContextCache(which));
         bench.read(0x1000) == Err(FaultReason::ContextNotPresent)
     };
-    assert!(forgets(Iommu::invalidate_contexts));
-    assert!(forgets(|iommu| iommu.invalidate_context(SOURCE)));
-    assert!(!forgets(|iommu| iommu.invalidate_context(Bdf::new(2, 0, 0))));
+    let device = |source, mask| Contexts::Device {
+        domain: DOMAIN,
+        source,
+        mask,
+    };
+    assert!(forgets(Contexts::All));
+    assert!(forgets(Contexts::Domain(OTHER)));
+    assert!(forgets(device(SOURCE, 0)));
+    assert!(!forgets(device(Bdf::new(2, 0, 0), 0)));
+    assert!(!forgets(device(Bdf::new(1, 0, 4), 0)));
+    assert!(forgets(device(Bdf::new(1, 0, 4), 1)));
+    assert!(!forgets(device(Bdf::new(1, 0, 2), 1)));
 }
 
 #[test]

@@ -27,20 +27,20 @@ fn interrupt() -> Request {
 #[test]
 fn requests_pass_as_they_are_while_translation_is_off() {
     let mut bench = bench();
-    bench.iommu.set_enabled(false);
+    bench.command(regs::TE);
     assert_eq!(bench.read(0x1234_5678_9abc), Ok(0x1234_5678_9abc));
 }
 
 #[test]
 fn translated_request_is_blocked_without_a_record_while_translation_is_off() {
     let mut bench = bench();
-    bench.iommu.set_enabled(false);
+    bench.command(regs::TE);
     let translated = Request {
         at: AddressType::Translated,
         ..request(Access::Read, 0x1000)
     };
     assert_eq!(bench.route(translated), Err(Blocked));
-    assert!(bench.iommu.faults().pop().is_none());
+    assert!(bench.pop_fault().is_none());
 }
 
 #[test]
@@ -100,8 +100,8 @@ fn request_without_pasid_uses_rid_pasid() {
     };
     assert_eq!(bench.reason_of(read), Ok(0x5678));
     bench.set(RID_PASID, PasidEntry::default());
-    bench.iommu.invalidate_pasids();
-    bench.iommu.invalidate_iotlb();
+    bench.submit(Descriptor::PasidCache(PasidEntries::All));
+    bench.submit(Descriptor::Iotlb(Translations::All));
     assert_eq!(
         bench.reason_of(read),
         Err(FaultReason::PasidEntryNotPresent)
@@ -120,18 +120,33 @@ fn request_with_rid_pasid_is_blocked() {
 #[test]
 fn abort_mode_blocks_everything() {
     let mut bench = bench();
-    let root = bench.root.address();
-    bench.iommu.set_root_table(root, TableMode::Abort);
+    bench.set_mode(regs::TTM_ABORT);
     assert_eq!(bench.read(0x1000), Err(FaultReason::AbortMode));
 }
 
 #[test]
-fn translation_request_is_blocked_as_device_tlb_disabled() {
-    let ask = Request {
-        at: AddressType::TranslationRequest,
+fn legacy_and_reserved_modes_block_everything() {
+    let mut bench = bench();
+    let plain = Request {
+        pasid: None,
         ..request(Access::Read, 0x1000)
     };
-    assert_eq!(bench().reason_of(ask), Err(FaultReason::DeviceTlbDisabled));
+    bench.set_mode(0);
+    assert_eq!(bench.read(0x1000), Err(FaultReason::LegacyPasid));
+    assert_eq!(bench.reason_of(plain), Err(FaultReason::TableMode));
+    bench.set_mode(0b10 << 10);
+    assert_eq!(bench.read(0x1000), Err(FaultReason::TableMode));
+}
+
+#[test]
+fn request_to_execute_is_blocked() {
+    let execute = Request {
+        execute: true,
+        ..request(Access::Read, 0x1000)
+    };
+    let mut bench = bench();
+    bench.read(0x1000).unwrap();
+    assert_eq!(bench.reason_of(execute), Err(FaultReason::ExecuteRequested));
 }
 
 #[test]
@@ -146,9 +161,8 @@ fn root_entry_is_checked() {
     assert_eq!(with(0), Err(FaultReason::RootNotPresent));
     assert_eq!(with(good | 2), Err(FaultReason::RootReserved));
     assert_eq!(with(good | 1 << 50), Err(FaultReason::RootReserved));
-    bench
-        .iommu
-        .set_root_table(Hpa(1 << 40), TableMode::Scalable);
+    bench.write64(regs::RTADDR, 1 << 40 | regs::TTM_SCALABLE);
+    bench.command(regs::SRTP);
     assert_eq!(bench.read(0x1000), Err(FaultReason::RootAccess));
 }
 
@@ -176,16 +190,16 @@ fn context_entry_is_checked() {
         let mut words = good.0;
         change(&mut words);
         bench.root.set_context(SOURCE, ContextEntry(words)).unwrap();
-        bench.iommu.invalidate_contexts();
+        bench.submit(Descriptor::ContextCache(Contexts::All));
         bench.read(0x1000)
     };
     assert_eq!(
         with(|words| words[0] = 0),
         Err(FaultReason::ContextNotPresent)
     );
-    // DTE, PRE, HPTE, EPTR and bits 8:7 are reserved here.
+    // HPTE, EPTR and bits 8:7 are reserved here.
     assert_eq!(
-        with(|words| words[0] |= 1 << 2),
+        with(|words| words[0] |= 1 << 5),
         Err(FaultReason::ContextReserved)
     );
     assert_eq!(
@@ -205,6 +219,11 @@ fn context_entry_is_checked() {
         with(|words| words[1] = 1 << 13),
         Err(FaultReason::ContextInvalid)
     );
+    // PRE without DTE.
+    assert_eq!(
+        with(|words| words[0] |= 1 << 4),
+        Err(FaultReason::ContextInvalid)
+    );
     assert_eq!(
         with(|words| words[0] &= !(1 << 3)),
         Err(FaultReason::PasidDisabled)
@@ -212,8 +231,8 @@ fn context_entry_is_checked() {
     assert_eq!(with(|_| ()), Ok(0x1000));
     let entry = bench.root.address().offset(16);
     bench.memory.write_u64(entry, 1 << 40 | 1).unwrap();
-    bench.iommu.invalidate_contexts();
-    bench.iommu.invalidate_iotlb();
+    bench.submit(Descriptor::ContextCache(Contexts::All));
+    bench.submit(Descriptor::Iotlb(Translations::All));
     assert_eq!(bench.read(0x1000), Err(FaultReason::ContextAccess));
 }
 
@@ -243,7 +262,7 @@ fn directory_entry_is_checked() {
     assert_eq!(with(1 << 40 | 1), Err(FaultReason::PasidEntryAccess));
     let far = ContextEntry::new(Hpa(1 << 40), 0, RID_PASID);
     bench.root.set_context(SOURCE, far).unwrap();
-    bench.iommu.invalidate_contexts();
+    bench.submit(Descriptor::ContextCache(Contexts::All));
     assert_eq!(bench.read(0x1000), Err(FaultReason::DirectoryAccess));
 }
 
@@ -254,7 +273,7 @@ fn pasid_entry_is_checked() {
         let mut words = PASS.0;
         change(&mut words);
         bench.set(PASID, PasidEntry(words));
-        bench.iommu.invalidate_pasids();
+        bench.submit(Descriptor::PasidCache(PasidEntries::All));
         bench.read(0x1000)
     };
     assert_eq!(
@@ -266,7 +285,7 @@ fn pasid_entry_is_checked() {
         Err(FaultReason::PasidEntryReserved)
     );
     assert_eq!(
-        with(|words| words[0] |= 1 << 9),
+        with(|words| words[0] |= 1 << 10),
         Err(FaultReason::PasidEntryReserved)
     );
     assert_eq!(
@@ -289,7 +308,7 @@ fn pasid_entry_is_checked() {
         let mut words = PASS.0;
         words[0] = words[0] & !(7 << 6) | pgtt << 6;
         bench.set(PASID, PasidEntry(words));
-        bench.iommu.invalidate_pasids();
+        bench.submit(Descriptor::PasidCache(PasidEntries::All));
         assert_eq!(
             bench.read(0x1000),
             Err(FaultReason::PasidEntryInvalid),
@@ -305,7 +324,7 @@ fn reserved_levels_of_a_used_stage_are_invalid() {
         let mut words = entry.0;
         words[word] |= bits;
         bench.set(PASID, PasidEntry(words));
-        bench.iommu.invalidate_pasids();
+        bench.submit(Descriptor::PasidCache(PasidEntries::All));
         bench.read(0x1000)
     };
     let invalid = Err(FaultReason::PasidEntryInvalid);
@@ -332,7 +351,7 @@ fn privileged_request_needs_sre() {
     };
     assert_eq!(bench.reason_of(read), Err(FaultReason::SupervisorDisabled));
     bench.set(PASID, PASS.with_supervisor(false));
-    bench.iommu.invalidate_pasids();
+    bench.submit(Descriptor::PasidCache(PasidEntries::All));
     assert_eq!(bench.reason_of(read), Ok(0x1000));
 }
 
@@ -354,9 +373,10 @@ fn fault_is_recorded_with_all_that_is_known() {
         pasid: Some(PASID),
         privileged: false,
         address: Iova(0x1234_5000),
-        access: Access::Write,
+        access: FaultAccess::Write,
+        at: AddressType::Untranslated,
     };
-    assert_eq!(bench.iommu.faults().pop(), Some(expected));
+    assert_eq!(bench.pop_fault(), Some(expected));
     assert_eq!(
         expected.to_string(),
         "59h SPT.2 (PasidEntryNotPresent): write of 0x12345000 by 01:00.0 pasid 0x142"
@@ -367,7 +387,7 @@ fn fault_is_recorded_with_all_that_is_known() {
 fn fpd_on_the_way_keeps_qualified_faults_out_of_the_log() {
     let blocked_silently = |bench: &mut Bench| {
         assert_eq!(bench.route(request(Access::Read, 1 << 48)), Err(Blocked));
-        bench.iommu.faults().pop().is_none()
+        bench.pop_fault().is_none()
     };
     let mut in_entry = bench();
     in_entry.set(PASID, PASS.with_fault_processing_disabled());
@@ -394,23 +414,6 @@ fn fpd_does_not_hide_faults_that_are_not_qualified() {
     words[0] |= 2;
     bench.root.set_context(SOURCE, ContextEntry(words)).unwrap();
     assert_eq!(bench.read(0x1000), Err(FaultReason::DirectoryAccess));
-}
-
-#[test]
-fn full_fault_log_keeps_the_oldest_and_says_so() {
-    let mut bench = bench();
-    for i in 0..300u64 {
-        bench
-            .route(request(Access::Read, 1 << 48 | i << 12))
-            .unwrap_err();
-    }
-    assert_eq!(bench.iommu.faults().iter().count(), 256);
-    assert_eq!(
-        bench.iommu.faults().pop().map(|r| r.address),
-        Some(Iova(1 << 48))
-    );
-    assert!(bench.iommu.faults().take_overflow());
-    assert!(!bench.iommu.faults().take_overflow());
 }
 
 #[test]

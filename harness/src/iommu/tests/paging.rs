@@ -192,7 +192,7 @@ fn first_stage_reserved_bits_are_checked() {
     assert_eq!(with(0x20_0000, 2, 1 << 13), reserved);
     // Ignored: 62:52, G; PAT of a large page; XD is not evaluated.
     assert_eq!(with(0x20_0000, 2, 1 << 12), Ok(4 * MIB));
-    bench.iommu.invalidate_iotlb();
+    bench.submit(Descriptor::Iotlb(Translations::All));
     patch(&mut bench, root, 0x1000, 1, |raw| {
         raw | 1 << 63 | 1 << 52 | 1 << 8
     });
@@ -209,7 +209,7 @@ fn tables_outside_memory_are_access_faults() {
         PASID,
         PasidEntry::first_stage(Hpa(1 << 40), Levels::Four, DOMAIN),
     );
-    bench.iommu.invalidate_pasids();
+    bench.submit(Descriptor::PasidCache(PasidEntries::All));
     assert_eq!(bench.read(0x1000), Err(FaultReason::FirstStageRootAccess));
 
     let (mut bench, mut tables) = second(Levels::Four);
@@ -220,7 +220,7 @@ fn tables_outside_memory_are_access_faults() {
         PASID,
         PasidEntry::second_stage(Hpa(1 << 40), Levels::Four, DOMAIN),
     );
-    bench.iommu.invalidate_pasids();
+    bench.submit(Descriptor::PasidCache(PasidEntries::All));
     assert_eq!(bench.read(0x1000), Err(FaultReason::SecondStageRootAccess));
 }
 
@@ -252,7 +252,7 @@ fn second_stage_rights_are_those_of_all_levels() {
     assert_eq!(bench.write(0x2000), Ok(0x12_4000));
     // Read-only tables on the way to a write-only page leave nothing.
     patch(&mut bench, tables.root(), 0x2000, 2, |raw| raw & !2);
-    bench.iommu.invalidate_iotlb();
+    bench.submit(Descriptor::Iotlb(Translations::All));
     assert_eq!(bench.write(0x2000), Err(FaultReason::SecondStageNotPresent));
 }
 
@@ -362,7 +362,7 @@ fn nested_tables_need_read_permission() {
         let (first, second) = (Gpa(tables.root()), Hpa(stage2.root()));
         let entry = PasidEntry::nested(first, Levels::Four, second, Levels::Four, DOMAIN);
         bench.set(PASID, entry);
-        bench.iommu.invalidate_pasids();
+        bench.submit(Descriptor::PasidCache(PasidEntries::All));
         bench.read(0x1000)
     };
     assert_eq!(entry_with(WRITE_ONLY, RW), Err(FaultReason::NestedRootRead));

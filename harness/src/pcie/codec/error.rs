@@ -65,6 +65,18 @@ pub enum TlpError {
         /// Dwords.
         length: u16,
     },
+    /// A Translation Request that does not ask for whole quadwords (PCIe 10.2.2).
+    #[error(
+        "Translation Request of {length} dwords, byte enables first {first:04b} last {last:04b}"
+    )]
+    TranslationRequest {
+        /// First DW BE.
+        first: u8,
+        /// Last DW BE.
+        last: u8,
+        /// Dwords.
+        length: u16,
+    },
     /// The request crosses a 4 KiB boundary.
     #[error("request for {length} dwords at {address:#x} crosses a 4 KiB boundary")]
     Crosses4K {

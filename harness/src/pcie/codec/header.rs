@@ -100,7 +100,7 @@ impl MemRequest {
         if high != 0 {
             out.push(high);
         }
-        out.push(self.address as u32 & !3);
+        out.push(self.address as u32 & !3 | u32::from(self.no_write));
     }
 
     pub(super) fn decode(hdr: &[u32], pasid: Option<PasidPrefix>) -> Result<Self, TlpError> {
@@ -128,6 +128,8 @@ impl MemRequest {
                 2 => AddressType::Translated,
                 _ => return Err(TlpError::AddressType),
             },
+            no_write: d0 >> 10 & 3 == AddressType::TranslationRequest as u32
+                && hdr[hdr.len() - 1] & 1 != 0,
             pasid,
         };
         request.check()?;
@@ -160,6 +162,22 @@ impl MemRequest {
             return Err(TlpError::Crosses4K { address, length });
         }
         Ok(())
+    }
+}
+
+impl MemRequest {
+    /// What PCIe 10.2.2 asks of a read that is a Translation Request.
+    pub(super) fn check_translation(&self) -> Result<(), TlpError> {
+        let (first, last, length) = (self.first_be, self.last_be, self.length);
+        let whole = length.is_multiple_of(2) && first == 0xf && last == 0xf;
+        match self.at {
+            AddressType::TranslationRequest if !whole => Err(TlpError::TranslationRequest {
+                first,
+                last,
+                length,
+            }),
+            _ => Ok(()),
+        }
     }
 }
 

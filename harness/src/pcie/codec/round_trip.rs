@@ -58,7 +58,7 @@ fn any_request() -> impl Strategy<Value = MemRequest> {
                 (first, last)
             };
             let address = page & !0xfff | start & !3;
-            MemRequest {
+            let request = MemRequest {
                 requester,
                 tag,
                 address,
@@ -67,7 +67,19 @@ fn any_request() -> impl Strategy<Value = MemRequest> {
                 last_be,
                 attr,
                 at,
+                no_write: false,
                 pasid,
+            };
+            match at {
+                AddressType::TranslationRequest => MemRequest {
+                    address: address & !7,
+                    length: 2,
+                    first_be: 0xf,
+                    last_be: 0xf,
+                    no_write: start % 2 == 1,
+                    ..request
+                },
+                _ => request,
             }
         },
     )

@@ -24,6 +24,7 @@ fn request() -> MemRequest {
         last_be: 0,
         attr: Attributes::default(),
         at: AddressType::Untranslated,
+        no_write: false,
         pasid: None,
     }
 }
@@ -371,4 +372,46 @@ fn pasid_prefix_on_a_completion_is_refused() {
         TlpRef::decode(&words),
         Err(TlpError::UnexpectedPrefix { fmt_type: 0x0a })
     );
+}
+
+/// A Translation Request for one page.
+fn translation_request() -> MemRequest {
+    MemRequest {
+        at: AddressType::TranslationRequest,
+        length: 2,
+        first_be: 0xf,
+        last_be: 0xf,
+        ..request()
+    }
+}
+
+#[test]
+fn no_write_is_bit_0_of_the_last_header_dword_of_a_translation_request() {
+    let request = MemRequest {
+        no_write: true,
+        ..translation_request()
+    };
+    let words = encoded(&Tlp::MemRead { request });
+    assert_eq!(words.last().map(|word| word & 3), Some(1));
+    assert_eq!(TlpRef::decode(&words), Ok(Tlp::MemRead { request }));
+}
+
+#[test]
+fn translation_request_for_half_a_quadword_is_refused() {
+    for request in [
+        MemRequest {
+            length: 3,
+            ..translation_request()
+        },
+        MemRequest {
+            last_be: 0x7,
+            ..translation_request()
+        },
+    ] {
+        let words = encoded(&Tlp::MemRead { request });
+        assert!(matches!(
+            TlpRef::decode(&words),
+            Err(TlpError::TranslationRequest { .. })
+        ));
+    }
 }

@@ -5,6 +5,7 @@
 //! The root complex against a scripted device.
 
 mod access;
+mod ats;
 mod dma;
 mod enumerate;
 mod events;
@@ -59,6 +60,7 @@ pub(super) fn request(tag: u16, address: u64, bytes: u64) -> MemRequest {
         last_be,
         attr: Attributes::default(),
         at: AddressType::Untranslated,
+        no_write: false,
         pasid: None,
     }
 }

@@ -4,7 +4,7 @@
 
 /// Lets a TLP start only while `go_i` is high. One that has been offered goes on to its end: a
 /// beat once offered does not change until taken.
-module siov_dma_gate (
+module siov_tlp_gate (
   input  logic clk_i,
   input  logic rst_ni,
   input  logic go_i,

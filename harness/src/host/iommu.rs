@@ -1,0 +1,257 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! The IOMMU's driver: registers, invalidation queue, page request queue, faults.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use tokio::sync::{Mutex, Notify};
+
+use super::DriverError;
+use crate::iommu::descriptor::{Contexts, Descriptor, PasidEntries, Translations, WIDE, Wait};
+use crate::iommu::{FaultRecord, PageRequest, regs};
+use crate::mem::{Hpa, PAGE_SIZE};
+use crate::pcie::{Host, Msi, MsiVector};
+
+/// Commands of GCMD that a later command must repeat.
+const LASTING: u32 = regs::TE | regs::QIE | regs::IRE | regs::CFI;
+const QUEUE_BYTES: u64 = PAGE_SIZE;
+
+/// Drives the IOMMU by registers and by what it reads from memory.
+#[derive(Debug)]
+pub(super) struct IommuDriver {
+    host: Host,
+    queue: Hpa,
+    tail: Cell<u64>,
+    /// Where wait descriptors write.
+    status: Hpa,
+    /// Held while a batch is in the queue.
+    turn: Mutex<u32>,
+    /// The queue has stopped with an error.
+    stopped: Notify,
+    faults: RefCell<Vec<FaultRecord>>,
+    /// A fault was lost because the records were full.
+    faults_lost: Cell<bool>,
+}
+
+impl IommuDriver {
+    /// Enables the invalidation queue. Translation stays off until [`Self::enable_translation`].
+    pub fn new(host: &Host) -> Result<Rc<Self>, DriverError> {
+        let memory = host.memory();
+        let driver = Self {
+            host: host.clone(),
+            queue: memory.alloc(QUEUE_BYTES, PAGE_SIZE)?,
+            tail: Cell::new(0),
+            status: memory.alloc_page()?,
+            turn: Mutex::default(),
+            stopped: Notify::new(),
+            faults: RefCell::default(),
+            faults_lost: Cell::new(false),
+        };
+        host.iommu_write64(regs::IQA, driver.queue.0 | regs::IQA_WIDE);
+        host.iommu_write64(regs::IQT, 0);
+        driver.command(regs::QIE)?;
+        Ok(Rc::new(driver))
+    }
+
+    /// Translates by the root table from now on; forgets what any table before it has said.
+    pub async fn enable_translation(&self, root: Hpa) -> Result<(), DriverError> {
+        self.host
+            .iommu_write64(regs::RTADDR, root.0 | regs::TTM_SCALABLE);
+        self.command(regs::SRTP)?;
+        self.invalidate(&[
+            Descriptor::ContextCache(Contexts::All),
+            Descriptor::PasidCache(PasidEntries::All),
+            Descriptor::Iotlb(Translations::All),
+        ])
+        .await?;
+        self.command(regs::TE)
+    }
+
+    /// Remaps interrupts by the table from now on; it has 2^(`order` + 1) entries.
+    pub async fn enable_interrupt_remapping(
+        &self,
+        table: Hpa,
+        order: u8,
+    ) -> Result<(), DriverError> {
+        self.host
+            .iommu_write64(regs::IRTA, table.0 | u64::from(order));
+        self.command(regs::SIRTP)?;
+        self.invalidate(&[Descriptor::InterruptEntries(None)])
+            .await?;
+        self.command(regs::IRE)
+    }
+
+    /// Gives a command and checks that it was taken.
+    fn command(&self, command: u32) -> Result<(), DriverError> {
+        let lasting = self.host.iommu_read32(regs::GSTS) & LASTING;
+        self.host.iommu_write32(regs::GCMD, lasting | command);
+        match self.host.iommu_read32(regs::GSTS) & command {
+            0 => Err(DriverError::Iommu { command }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Routes an event, named by its control register, to a message, and unmasks it.
+    pub fn route_event(&self, control: u32, msi: Msi) -> MsiVector {
+        let vector = self.host.on_msi(msi);
+        let write = |offset, value| self.host.iommu_write32(control + offset, value);
+        write(regs::EVENT_DATA, msi.data);
+        write(regs::EVENT_ADDRESS, msi.address as u32);
+        write(regs::EVENT_UPPER_ADDRESS, (msi.address >> 32) as u32);
+        write(0, 0);
+        vector
+    }
+
+    /// Queues descriptors and waits until all are done. A device that does not complete an
+    /// invalidation in time is an error.
+    pub async fn invalidate(&self, descriptors: &[Descriptor]) -> Result<(), DriverError> {
+        let mut turn = self.turn.lock().await;
+        *turn = turn.wrapping_add(1);
+        let done = *turn;
+        for descriptor in descriptors {
+            self.queue(descriptor)?;
+        }
+        self.queue(&Descriptor::Wait(Wait {
+            status: Some((self.status, done)),
+            ..Wait::default()
+        }))?;
+        self.host.iommu_write64(regs::IQT, self.tail.get());
+        while self.host.memory().read_u32(self.status)? != done {
+            self.check_queue()?;
+            // The wait is abandoned when an invalidation before it fails.
+            tokio::select! {
+                biased;
+                () = self.host.wait_for_write(self.status) => {}
+                () = self.stopped.notified() => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Queues descriptors that nobody needs to wait for.
+    pub async fn submit(&self, descriptors: &[Descriptor]) -> Result<(), DriverError> {
+        let _turn = self.turn.lock().await;
+        for descriptor in descriptors {
+            self.queue(descriptor)?;
+        }
+        self.host.iommu_write64(regs::IQT, self.tail.get());
+        self.check_queue()
+    }
+
+    fn queue(&self, descriptor: &Descriptor) -> Result<(), DriverError> {
+        let words = descriptor.encode().map(u64::to_le);
+        let tail = self.tail.get();
+        self.host
+            .memory()
+            .write(self.queue.offset(tail), bytemuck::cast_slice(&words))?;
+        self.tail.set((tail + WIDE) % QUEUE_BYTES);
+        Ok(())
+    }
+
+    /// Says if the queue has stopped, and lets it go on.
+    fn check_queue(&self) -> Result<(), DriverError> {
+        let stopped = self.host.iommu_read32(regs::FSTS) & (regs::IQE | regs::ITE);
+        if stopped == 0 {
+            return Ok(());
+        }
+        let record = self.host.iommu_read64(regs::IQER);
+        self.host.iommu_write32(regs::FSTS, stopped);
+        Err(DriverError::Invalidation {
+            status: stopped,
+            record,
+        })
+    }
+
+    /// Enables the page request queue.
+    pub fn enable_page_requests(&self) -> Result<PageRequestQueue, DriverError> {
+        let queue = self.host.memory().alloc(QUEUE_BYTES, PAGE_SIZE)?;
+        self.host.iommu_write64(regs::PQH, 0);
+        self.host.iommu_write64(regs::PQT, 0);
+        self.host.iommu_write64(regs::PQA, queue.0);
+        Ok(PageRequestQueue {
+            host: self.host.clone(),
+            queue,
+        })
+    }
+
+    /// Takes fault records whenever the fault event comes.
+    pub async fn serve_faults(self: Rc<Self>, vector: MsiVector) {
+        let mut seen = 0;
+        loop {
+            seen = vector.wait(seen).await.count;
+            self.take_records();
+        }
+    }
+
+    /// Takes what the fault recording registers hold.
+    fn take_records(&self) {
+        let status = self.host.iommu_read32(regs::FSTS);
+        if status & regs::PPF != 0 {
+            let first = status >> regs::FRI_SHIFT & 0xff;
+            let records = regs::FAULT_RECORDS as u32;
+            for i in 0..records {
+                let at = regs::FRCD + (first + i) % records * 16;
+                let raw = [at, at + 8].map(|offset| self.host.iommu_read64(offset));
+                if raw[1] & regs::FRCD_F == 0 {
+                    break;
+                }
+                self.faults.borrow_mut().extend(FaultRecord::from_raw(raw));
+                self.host
+                    .iommu_write32(at + 12, (regs::FRCD_F >> 32) as u32);
+            }
+        }
+        if status & (regs::IQE | regs::ITE) != 0 {
+            self.stopped.notify_one();
+        }
+        if status & regs::PFO != 0 {
+            self.faults_lost.set(true);
+            self.host.iommu_write32(regs::FSTS, regs::PFO);
+        }
+        // Nobody needs to know of a completion that nobody waits for, but its status must not
+        // keep the next event from coming.
+        self.host.iommu_write32(regs::FSTS, status & regs::ICE);
+    }
+
+    /// Faults so far, oldest first; forgets them.
+    pub fn take_faults(&self) -> Vec<FaultRecord> {
+        self.take_records();
+        self.faults.take()
+    }
+
+    /// Whether a fault was not recorded because software did not keep up.
+    pub fn faults_lost(&self) -> bool {
+        self.faults_lost.get()
+    }
+}
+
+/// Page requests that software has not taken.
+#[derive(Debug)]
+pub(super) struct PageRequestQueue {
+    host: Host,
+    queue: Hpa,
+}
+
+impl PageRequestQueue {
+    /// The oldest.
+    pub fn take(&self) -> Result<Option<PageRequest>, DriverError> {
+        // Cleared before the queue is looked at: what comes later raises the event again.
+        self.host.iommu_write32(regs::PRS, regs::PPR);
+        let head = self.host.iommu_read64(regs::PQH);
+        if head == self.host.iommu_read64(regs::PQT) {
+            // All are taken: after an overflow, the queue is open again.
+            self.host.iommu_write32(regs::PRS, regs::PRO);
+            return Ok(None);
+        }
+        let mut words = [0_u64; 4];
+        self.host.memory().read(
+            self.queue.offset(head),
+            bytemuck::cast_slice_mut(&mut words),
+        )?;
+        self.host
+            .iommu_write64(regs::PQH, (head + WIDE) % QUEUE_BYTES);
+        Ok(Some(PageRequest::from_raw(words.map(u64::from_le))))
+    }
+}

@@ -1,0 +1,257 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Page requests (PCIe 10.4): accesses without translation that may block wait in a queue, ask for
+/// their page in a group of one, and on success ask for its translation again. Of one ADI few are
+/// outstanding, so that one whose requests are never answered blocks only itself.
+module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*; (
+  input  logic      clk_i,
+  input  logic      rst_ni,
+  input  pcie_fn_t  fn_i,
+  /// TLPs may start.
+  input  logic      go_i,
+
+  input  logic      push_i,
+  input  miss_t     push_miss_i,
+
+  /// The end of a wait.
+  output logic      op_valid_o,
+  input  logic      op_ready_i,
+  output op_t       op_o,
+
+  input  logic      rsp_valid_i,
+  input  hdr_t      rsp_hdr_i,
+  /// PRI was reset: no response will come.
+  input  logic      reset_i,
+  // pulses
+  output logic      failure_o,
+  output logic      unexpected_o,
+
+  output logic      tx_valid_o,
+  input  logic      tx_ready_i,
+  output bare_tlp_t tx_o,
+
+  /// Page requests are outstanding.
+  output logic      outstanding_o,
+  output logic      busy_o
+);
+
+  localparam logic [3:0] Success        = 4'h0;
+  localparam logic [3:0] InvalidRequest = 4'h1;
+
+  /// `merged`: another one asked for the page, so that its translation may be there now.
+  typedef struct packed {
+    miss_t miss;
+    logic  merged;
+  } waiter_t;
+
+  typedef logic [NumPrgs-1:0] prgs_t;
+
+  miss_t      prg_q [NumPrgs];
+  logic [7:0] status_q [NumPrgs];  // of the response; 0: success
+  prgs_t      sent_q;              // no response yet
+  prgs_t      answered_q;          // its wait is to be ended
+  logic       off_q;               // Response Failure: until PRI is enabled again
+  logic       on, pri_en_q;
+
+  assign on = fn_i.pri_en && fn_i.pri_alloc != '0 && !off_q;
+
+  // --- the queue --------------------------------------------------------------------------------
+
+  logic    head_valid, queue_empty, turn, pop, send, ended, on_q;
+  waiter_t head, turned;
+
+  siov_atc_queue #(.data_t(waiter_t), .Depth(NumWaiters)) u_queue (
+    .clk_i        (clk_i),
+    .rst_ni       (rst_ni),
+    .push_i       (push_i),
+    .push_data_i  ('{miss: push_miss_i, merged: 1'b0}),
+    .head_valid_o (head_valid),
+    .head_o       (head),
+    .pop_i        (pop),
+    .turn_i       (turn),
+    .turn_data_i  (turned),
+    .changed_i    (ended || on != on_q),
+    .empty_o      (queue_empty)
+  );
+
+  // What is outstanding, and what of it is the head's ADI's.
+  logic [PrgW:0] outstanding, of_adi, quota;
+  logic          same_page, over_quota;
+
+  always_comb begin
+    outstanding = '0;
+    of_adi      = '0;
+    same_page   = 1'b0;
+    if (head_valid) begin
+      for (int unsigned i = 0; i < NumPrgs; i++) begin
+        if (sent_q[i]) outstanding = outstanding + 1'b1;
+        if ((sent_q[i] || answered_q[i]) &&
+            prg_q[i].lk.tenant.adi == head.miss.lk.tenant.adi) begin
+          of_adi = of_adi + 1'b1;
+          if (prg_q[i].lk.page == head.miss.lk.page) same_page = 1'b1;
+        end
+      end
+    end
+  end
+
+  // A small allocation is shared all the same.
+  always_comb begin
+    quota = (PrgW + 1)'(PrgsPerAdi);
+    if (fn_i.pri_alloc < 16'(2 * PrgsPerAdi)) quota = (PrgW + 1)'(1);
+    else if (fn_i.pri_alloc < 16'(4 * PrgsPerAdi)) quota = (PrgW + 1)'(PrgsPerAdi / 2);
+  end
+
+  assign over_quota = of_adi >= quota;
+
+  // --- groups -----------------------------------------------------------------------------------
+
+  logic            free_valid, answered;
+  logic [PrgW-1:0] free_prg, answered_prg;
+  prgs_t           free_one, answered_one;
+
+  siov_first_one #(.Width(NumPrgs)) u_free (
+    .bits_i  (~(sent_q | answered_q)),
+    .any_o   (free_valid),
+    .index_o (free_prg),
+    .one_o   (free_one)
+  );
+
+  siov_first_one #(.Width(NumPrgs)) u_answered (
+    .bits_i  (answered_q),
+    .any_o   (answered),
+    .index_o (answered_prg),
+    .one_o   (answered_one)
+  );
+
+  // --- who goes on ------------------------------------------------------------------------------
+
+  logic out_valid_q;
+
+  assign turn   = head_valid && on && !push_i && (same_page || (over_quota && !head.merged));
+  assign turned = '{miss: head.miss, merged: head.merged || same_page};
+  assign send   = head_valid && on && !same_page && !head.merged && !over_quota && free_valid &&
+                  16'(outstanding) < fn_i.pri_alloc && !out_valid_q;
+  assign ended  = answered && op_ready_i;
+  assign pop    = send || (head_valid && !answered && op_valid_o && op_ready_i);
+
+  always_comb begin
+    op_o        = '{op: OpRequeue, miss: head.miss, xlat: '{size: Size4K, default: '0},
+                    status: StatusFault};
+    op_valid_o  = head_valid && (!on || (head.merged && !same_page));
+    if (answered) begin
+      op_o.miss       = prg_q[answered_prg];
+      op_o.miss.tries = op_o.miss.tries + 1'b1;
+      op_o.status     = status_q[answered_prg];
+      op_valid_o      = 1'b1;
+      if (op_o.status != '0) begin
+        op_o.op = OpFault;
+      end else if (op_o.miss.tries == '0) begin
+        op_o.op     = OpFault;
+        op_o.status = StatusRefused;
+      end
+    end else if (!on) begin
+      op_o.op = OpFault;
+    end
+  end
+
+  // --- responses --------------------------------------------------------------------------------
+
+  logic [3:0]      code;
+  logic [PrgW-1:0] rsp_prg, out_prg_q;
+  logic            expected, failure, cancel;
+  prgs_t           sent_set, rsp_set, end_set;
+
+  assign code     = rsp_hdr_i[2][15:12];
+  assign rsp_prg  = rsp_hdr_i[2][PrgW-1:0];
+  assign expected = rsp_valid_i && rsp_hdr_i[2][8:0] == 9'(rsp_prg) && sent_q[rsp_prg] &&
+                    !(out_valid_q && out_prg_q == rsp_prg);
+  assign failure  = expected && code != Success && code != InvalidRequest;
+
+  assign failure_o    = failure;
+  // After a failure the others' responses may still come.
+  assign unexpected_o = rsp_valid_i && !expected && !off_q;
+
+  always_comb begin
+    sent_set = send ? free_one : '0;
+    end_set  = ended ? answered_one : '0;
+    rsp_set  = '0;
+    if (expected) rsp_set[rsp_prg] = 1'b1;
+    if (cancel) rsp_set[out_prg_q] = 1'b1;
+    if (failure || reset_i) rsp_set = sent_q;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      sent_q     <= '0;
+      answered_q <= '0;
+      off_q      <= 1'b0;
+      on_q       <= 1'b0;
+      pri_en_q   <= 1'b0;
+    end else begin
+      sent_q     <= (sent_q | sent_set) & ~rsp_set;
+      answered_q <= (answered_q | rsp_set) & ~end_set;
+      on_q       <= on;
+      if (failure) off_q <= 1'b1;
+      else if (fn_i.pri_en && !pri_en_q) off_q <= 1'b0;
+      pri_en_q   <= fn_i.pri_en;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (send) prg_q[free_prg] <= head.miss;
+    if (cancel) status_q[out_prg_q] <= StatusFault;
+    if (expected) status_q[rsp_prg] <= code == Success ? '0 : StatusRefused;
+    if (failure || reset_i) begin
+      for (int unsigned i = 0; i < NumPrgs; i++) begin
+        if (sent_q[i]) status_q[i] <= StatusNoAnswer;
+      end
+    end
+  end
+
+  // --- send -------------------------------------------------------------------------------------
+
+  logic      gate_ready;
+  bare_tlp_t out_q;
+
+  // What has not been offered when PRI is disabled never will be.
+  assign cancel = out_valid_q && !on && !tx_valid_o;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) out_valid_q <= 1'b0;
+    else if (send) out_valid_q <= 1'b1;
+    else if (gate_ready || cancel) out_valid_q <= 1'b0;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (send) begin
+      out_prg_q <= free_prg;
+      out_q     <= '{
+        prefix_valid: head.miss.lk.tenant.pasid_valid,
+        prefix:       head.miss.lk.tenant.pasid_valid ? pasid_prefix(head.miss.lk.tenant) : '0,
+        hdr:          page_request_hdr(fn_i.rid, free_prg, head.miss.lk.page, head.miss.lk.write)
+      };
+    end
+  end
+
+  siov_tlp_gate u_gate (
+    .clk_i     (clk_i),
+    .rst_ni    (rst_ni),
+    .go_i      (go_i && on),
+    .valid_i   (out_valid_q),
+    .ready_o   (gate_ready),
+    .eop_i     (1'b1),
+    .valid_o   (tx_valid_o),
+    .ready_i   (tx_ready_i),
+    .started_o ()
+  );
+
+  assign tx_o          = out_q;
+  assign outstanding_o = sent_q != '0;
+  assign busy_o        = sent_q != '0 || answered_q != '0 || !queue_empty || out_valid_q;
+
+  WithinAllocation_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
+      send |-> 16'(outstanding) < fn_i.pri_alloc) else $error("more page requests than allocated");
+
+endmodule
