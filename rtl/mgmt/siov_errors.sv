@@ -32,7 +32,6 @@ module siov_errors
 
   input  logic        disabled_i,    ///< the device is
   input  logic        clear_i,       ///< Reset Device
-  input  logic        halted_i,      ///< the device is in Halt
   input  logic        log_on_i,
   input  logic        log_int_en_i,  ///< GENCTRL.evl_int_en
 
@@ -138,7 +137,6 @@ module siov_errors
     .status_o    (evlstatus),
     .disabled_i  (disabled_i),
     .clear_i     (clear_i),
-    .halted_i    (halted_i),
     .int_en_i    (log_int_en_i),
     .valid_i     (to_log),
     .ready_o     (log_ready),

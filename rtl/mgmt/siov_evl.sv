@@ -26,7 +26,6 @@ module siov_evl
 
   input  logic        disabled_i,   ///< the device is: EVLCFG is writable
   input  logic        clear_i,      ///< Reset Device
-  input  logic        halted_i,     ///< an entry that ends now may have been dropped: Tail stays
   input  logic        int_en_i,     ///< GENCTRL.evl_int_en
 
   // an error for the log; taken while no entry is on its way
@@ -117,7 +116,7 @@ module siov_evl
 
   assign write_low  = write_i && 32'(addr_i) == EvlstatusOffset;
   assign write_high = write_i && 32'(addr_i) == EvlstatusOffset + 4;
-  assign written    = state_q == StSent && evl_done_i && !halted_i;
+  assign written    = state_q == StSent && evl_done_i;
   assign pending    = status_q.int_pending &&
                       !(write_high && |(mask_i & wdata_i & EvlstatusW1cMask[63:32]));
   assign int_o      = written && int_en_i && !pending;
@@ -202,9 +201,5 @@ module siov_evl
   DoneWasSent_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
       evl_done_i |-> state_q == StSent)
     else $error("an event log entry was written that was not sent");
-
-  TailIsFirmwaresWhenIdle_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-      write_high && fw_i |-> state_q == StIdle)
-    else $error("the firmware writes EVLSTATUS while an entry is on its way");
 
 endmodule

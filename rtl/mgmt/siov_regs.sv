@@ -256,7 +256,6 @@ module siov_regs
     .rdata_o          (error_rdata),
     .disabled_i       (disabled_o),
     .clear_i          (clear_i),
-    .halted_i         (halted_o),
     .log_on_i         (log_on_o),
     .log_int_en_i     (genctrl_q.evl_int_en),
     .config_changed_i (goes_to_halt),

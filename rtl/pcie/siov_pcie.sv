@@ -5,13 +5,13 @@
 /// The PCIe room: takes TLPs apart, keeps config space, answers requests, sends TLPs.
 ///
 /// Receive: one beat a clock. Posted writes are performed in order. Requests that end in a
-/// completion have a queue of their own: none is performed before the posted writes received ahead of
-/// it, and no posted write waits for one. Completions go straight to dma/ and atc/, Invalidate
+/// completion have a queue of their own: none is performed before the posted writes received ahead
+/// of it, and no posted write waits for one. Completions go straight to dma/ and atc/, Invalidate
 /// Requests and PRG Responses to atc/. So reception ends in bounded time even if the host takes no
 /// completions, as long as it obeys `rx_np_ready_o`.
-/// Transmit: six sources in three classes, each a stream of whole TLPs; a class without credits never
-/// blocks another; nothing passes a posted TLP that was accepted before it. `*_tx_ready_o` high with
-/// valid means the beat has entered the ordered output stream.
+/// Transmit: six sources in three classes, each a stream of whole TLPs; a class without credits
+/// never blocks another; nothing passes a posted TLP that was accepted before it. `*_tx_ready_o`
+/// high with valid means the beat has entered the ordered output stream.
 module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   input  logic       clk_i,
   input  logic       rst_ni,

@@ -178,6 +178,7 @@ module siov_pcie_cfg
   assign fn_o.pasid_priv_en = rw_q[RwPasidCtl][18];
   assign fn_o.pri_en        = pri_allowed;
   assign fn_o.pri_cfg       = rw_q[RwPriCtl][0];
+  // Saturated.
   assign fn_o.pri_alloc     = rw_q[RwPriAlloc][31:16] != '0 ? '1 : rw_q[RwPriAlloc][15:0];
 
 endmodule

@@ -3,9 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Error status of config space: the write-1-to-clear bits of Status, Device Status and AER, and
-/// the logs; and which error messages are to be sent (PCIe 6.2.5). Every error of every source counts
-/// in its clock, the first source's is logged. An error in the clock of the write that clears its bit
-/// wins.
+/// the logs; and which error messages are to be sent (PCIe 6.2.5). Every error of every source
+/// counts in its clock, the first source's is logged. An error in the clock of the write that
+/// clears its bit wins.
 module siov_pcie_err
   import siov_pkg::*, siov_pcie_pkg::*, siov_pcie_cfg_pkg::*;
 (
@@ -125,7 +125,7 @@ module siov_pcie_err
   end
 
   // ------------------------------------------------------------------------------------------
-  // Messages. Of an error that no received TLP caused, D3hot holds the message back (PCIe 5.3.1.4.1).
+  // Messages. D3hot holds back that of an error that no received TLP caused (PCIe 5.3.1.4).
 
   err_msg_t late_q, late_set;
 

@@ -186,9 +186,9 @@ package siov_pcie_pkg;
     endcase
   endfunction
 
-  /// Someone else can deal with it, or we can without losing more than one descriptor: not worse than
-  /// correctable if its severity is non-fatal (PCIe 6.2.3.2.4). Poisoned writes are for registers and
-  /// portals, which is never advisory.
+  /// Someone else can deal with it, or we can without losing more than one descriptor: no worse
+  /// than correctable if its severity is non-fatal (PCIe 6.2.3.2.4). Poisoned writes are for
+  /// registers and portals, which is never advisory.
   function automatic logic advisory(err_t e);
     return e.unexpected || e.cpl_poisoned || e.np;
   endfunction

@@ -4,15 +4,15 @@
 
 /// Queue of posted writes, performed one after the other: BAR0 writes one DW at a time, portal
 /// writes as a whole. So a descriptor sees the register writes that came before it, and a command
-/// the descriptors. A posted write waits for nothing but the writes before it and the BAR0 read that
-/// is being performed, all of which end in bounded time.
+/// the descriptors. A posted write waits for nothing but the writes before it and the BAR0 read
+/// that is being performed, all of which end in bounded time.
 ///
-/// A non-posted request must not pass the posted writes before it, but they must not wait for it. It
-/// leaves a mark here and waits in its own queue; when the mark comes to the front, `pass_o` lets it
-/// go.
+/// A non-posted request must not pass the posted writes before it, but they must not wait for it.
+/// It leaves a mark here and waits in its own queue; when the mark comes to the front, `pass_o`
+/// lets it go.
 module siov_pcie_posted import siov_pkg::*, siov_pcie_pkg::*; #(
-  /// Writes and marks held before reception stalls, and lines of payload: room for the largest write
-  /// (512 bytes, 8 lines) behind another one.
+  /// Writes and marks held before reception stalls, and lines of payload: room for the largest
+  /// write (512 bytes, 8 lines) behind another one.
   parameter int unsigned Depth = 16,
   parameter int unsigned Lines = 16
 ) (

@@ -5,8 +5,8 @@
 /// Transmit side: merges six streams of whole TLPs into one.
 ///
 /// Sources take turns, TLP by TLP; one that lacks credits of its class is passed over, so a class
-/// that is stalled for ever holds up no other. Order on the port is the order of acceptance here, so
-/// nothing passes a posted TLP that was accepted before it, whatever RO and IDO would allow. One
+/// that is stalled for ever holds up no other. Order on the port is the order of acceptance here,
+/// so nothing passes a posted TLP that was accepted before it, whatever RO and IDO would allow. One
 /// output register: a beat a clock, no gap between TLPs, one clock of latency. A source that pauses
 /// inside a TLP holds up the others.
 module siov_pcie_tx import siov_pkg::*, siov_pcie_pkg::*; (

@@ -19,6 +19,8 @@ use crate::pcie::{Bdf, CreditClass, CreditWindow, Host, Tag};
 
 /// Who the noise says it is. The root complex is another.
 const STRANGER: Bdf = Bdf::new(0, 0x1f, 0);
+/// Who sends what nobody may answer.
+const UNHEARD: Bdf = Bdf::new(0, 0x1e, 0);
 /// Queues that no tenant has.
 const FIRST_UNUSED: u64 = 8;
 const PORTALS_PER_WQ: u64 = 4;
@@ -170,11 +172,21 @@ impl Noise<'_> {
         self.send(what, &Tlp::MemRead { request });
     }
 
+    /// Bytes, aligned words and dwords are read; other pieces of a register are aborted
+    /// (DSA 9.1).
     fn register_read(&mut self) {
+        const WHAT: &str = "read of registers";
+        let Some(tag) = self.tag() else { return };
         let length = 1 + self.dice.below(4) as u16;
         let address = self.bar0 + self.dice.below(0x100) * 4;
-        let answer = Answer::Status(CompletionStatus::Success);
-        self.read("read of registers", address, length, answer);
+        let request = self.request(tag, address, length);
+        let aligned = |enables: u8| matches!(enables, 0 | 1 | 2 | 4 | 8 | 3 | 0xc | 0xf);
+        let status = match aligned(request.first_be) && aligned(request.last_be) {
+            true => CompletionStatus::Success,
+            false => CompletionStatus::CompleterAbort,
+        };
+        self.tally.expect(STRANGER, tag, WHAT, Answer::Status(status));
+        self.send(WHAT, &Tlp::MemRead { request });
     }
 
     fn portal_read(&mut self) {
@@ -314,9 +326,9 @@ impl Noise<'_> {
         self.send("message", &Tlp::Message { message, data });
     }
 
-    /// I/O, locked and atomic requests: known to PCIe, not to this device.
+    /// I/O and atomic requests: known to PCIe, not to this device.
     fn unsupported_type(&mut self) {
-        const WHAT: &str = "I/O, locked or atomic request";
+        const WHAT: &str = "I/O or atomic request";
         let Some(tag) = self.tag() else { return };
         let low = 0x1000 + (self.dice.word() & 0xfff0);
         let second = u32::from(STRANGER.raw()) << 16 | u32::from(tag.raw()) << 8 | 0xf;
@@ -326,7 +338,7 @@ impl Noise<'_> {
         match self.dice.below(4) {
             0 => self.send_words(WHAT, &[0x0200_0001, second, low]),
             1 => self.send_words(WHAT, &[0x4200_0001, second, low, data]),
-            2 => self.send_words(WHAT, &[0x0100_0001, second, low]),
+            2 => self.send_words(WHAT, &[0x4d00_0001, second, low, data]),
             _ => self.send_words(WHAT, &[0x4c00_0001, second, low, data]),
         }
     }
@@ -340,15 +352,17 @@ impl Noise<'_> {
         self.send_words("write shorter than its Length", &words);
     }
 
+    /// Malformed: dropped without an answer.
     fn crossing_read(&mut self) {
         const WHAT: &str = "read across 4 KiB";
-        let Some(tag) = self.tag() else { return };
+        let tag = Tag::new(self.dice.below(256) as u16);
         let request = MemRequest {
+            requester: UNHEARD,
             first_be: 0xf,
             last_be: 0xf,
             ..self.request(tag, self.bar2 + 0xff8, 8)
         };
-        self.tally.expect(STRANGER, tag, WHAT, Answer::Any);
+        self.tally.expect(UNHEARD, tag, WHAT, Answer::None);
         self.send(WHAT, &Tlp::MemRead { request });
     }
 

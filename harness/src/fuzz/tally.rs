@@ -16,7 +16,6 @@ use crate::pcie::{Bdf, Direction, Tag, TlpEvent, TlpListener};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     Status(CompletionStatus),
-    Any,
     /// It is dropped: no completion.
     None,
 }
@@ -80,7 +79,6 @@ impl TlpListener for Tally {
             return Ok(());
         };
         let right = match answer {
-            Answer::Any => true,
             Answer::Status(status) => completion.status == status,
             Answer::None => false,
         };

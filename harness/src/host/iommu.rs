@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 
 use super::DriverError;
 use crate::iommu::descriptor::{Contexts, Descriptor, PasidEntries, Translations, WIDE, Wait};
@@ -19,21 +19,36 @@ use crate::pcie::{Host, Msi, MsiVector};
 const LASTING: u32 = regs::TE | regs::QIE | regs::IRE | regs::CFI;
 const QUEUE_BYTES: u64 = PAGE_SIZE;
 
+/// Dwords that wait descriptors write to: more than there are descriptors in the queue.
+const STATUS_SLOTS: u32 = (PAGE_SIZE / 4) as u32;
+/// Cycles until a full queue is looked at again.
+const FULL_QUEUE_POLL: u64 = 100;
+
 /// Drives the IOMMU by registers and by what it reads from memory.
 #[derive(Debug)]
 pub(super) struct IommuDriver {
     host: Host,
     queue: Hpa,
     tail: Cell<u64>,
-    /// Where wait descriptors write.
+    /// Where wait descriptors write, each to the next dword.
     status: Hpa,
-    /// Held while a batch is in the queue.
-    turn: Mutex<u32>,
-    /// The queue has stopped with an error.
+    waits: Cell<u32>,
+    stop: Cell<Stop>,
     stopped: Notify,
     faults: RefCell<Vec<FaultRecord>>,
     /// A fault was lost because the records were full.
     faults_lost: Cell<bool>,
+}
+
+/// The queue has stopped with an error, and all waits in it were abandoned.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stop {
+    /// How often so far.
+    count: u64,
+    /// IQE or ITE.
+    status: u32,
+    /// IQER.
+    record: u64,
 }
 
 impl IommuDriver {
@@ -45,7 +60,8 @@ impl IommuDriver {
             queue: memory.alloc(QUEUE_BYTES, PAGE_SIZE)?,
             tail: Cell::new(0),
             status: memory.alloc_page()?,
-            turn: Mutex::default(),
+            waits: Cell::new(0),
+            stop: Cell::default(),
             stopped: Notify::new(),
             faults: RefCell::default(),
             faults_lost: Cell::new(false),
@@ -106,63 +122,74 @@ impl IommuDriver {
     }
 
     /// Queues descriptors and waits until all are done. A device that does not complete an
-    /// invalidation in time is an error.
+    /// invalidation in time is an error, for all who wait.
     pub async fn invalidate(&self, descriptors: &[Descriptor]) -> Result<(), DriverError> {
-        let mut turn = self.turn.lock().await;
-        *turn = turn.wrapping_add(1);
-        let done = *turn;
-        for descriptor in descriptors {
-            self.queue(descriptor)?;
-        }
-        self.queue(&Descriptor::Wait(Wait {
-            status: Some((self.status, done)),
+        let stops = self.stop.get().count;
+        self.queue(descriptors).await?;
+        let number = self.waits.get().wrapping_add(1);
+        self.waits.set(number);
+        let status = self.status.offset(u64::from(number % STATUS_SLOTS) * 4);
+        let wait = Descriptor::Wait(Wait {
+            status: Some((status, number)),
             ..Wait::default()
-        }))?;
-        self.host.iommu_write64(regs::IQT, self.tail.get());
-        while self.host.memory().read_u32(self.status)? != done {
-            self.check_queue()?;
-            // The wait is abandoned when an invalidation before it fails.
+        });
+        self.queue(&[wait]).await?;
+        while self.host.memory().read_u32(status)? != number {
+            self.check(stops)?;
             tokio::select! {
                 biased;
-                () = self.host.wait_for_write(self.status) => {}
+                () = self.host.wait_for_write(status) => {}
                 () = self.stopped.notified() => {}
             }
         }
         Ok(())
     }
 
-    /// Queues descriptors that nobody needs to wait for.
-    pub async fn submit(&self, descriptors: &[Descriptor]) -> Result<(), DriverError> {
-        let _turn = self.turn.lock().await;
+    /// Queues descriptors, as soon as there is room, and lets the IOMMU have them.
+    pub async fn queue(&self, descriptors: &[Descriptor]) -> Result<(), DriverError> {
+        let stops = self.stop.get().count;
         for descriptor in descriptors {
-            self.queue(descriptor)?;
+            while (self.tail.get() + WIDE) % QUEUE_BYTES == self.host.iommu_read64(regs::IQH) {
+                self.check(stops)?;
+                self.host.sleep(FULL_QUEUE_POLL).await;
+            }
+            let words = descriptor.encode().map(u64::to_le);
+            let at = self.queue.offset(self.tail.get());
+            self.host.memory().write(at, bytemuck::cast_slice(&words))?;
+            self.tail.set((self.tail.get() + WIDE) % QUEUE_BYTES);
+            self.host.iommu_write64(regs::IQT, self.tail.get());
         }
-        self.host.iommu_write64(regs::IQT, self.tail.get());
-        self.check_queue()
+        self.notice_stop();
+        self.check(stops)
     }
 
-    fn queue(&self, descriptor: &Descriptor) -> Result<(), DriverError> {
-        let words = descriptor.encode().map(u64::to_le);
-        let tail = self.tail.get();
-        self.host
-            .memory()
-            .write(self.queue.offset(tail), bytemuck::cast_slice(&words))?;
-        self.tail.set((tail + WIDE) % QUEUE_BYTES);
-        Ok(())
-    }
-
-    /// Says if the queue has stopped, and lets it go on.
-    fn check_queue(&self) -> Result<(), DriverError> {
-        let stopped = self.host.iommu_read32(regs::FSTS) & (regs::IQE | regs::ITE);
-        if stopped == 0 {
-            return Ok(());
-        }
-        let record = self.host.iommu_read64(regs::IQER);
-        self.host.iommu_write32(regs::FSTS, stopped);
-        Err(DriverError::Invalidation {
-            status: stopped,
+    /// An error if the queue has stopped since it had done so `stops` times.
+    fn check(&self, stops: u64) -> Result<(), DriverError> {
+        let Stop {
+            count,
+            status,
             record,
-        })
+        } = self.stop.get();
+        match count == stops {
+            true => Ok(()),
+            false => Err(DriverError::Invalidation { status, record }),
+        }
+    }
+
+    /// Tells all who wait if the queue has stopped. After a device's failure it goes on; after a
+    /// descriptor that the IOMMU does not take it stays as it is.
+    fn notice_stop(&self) {
+        let status = self.host.iommu_read32(regs::FSTS) & (regs::IQE | regs::ITE);
+        if status == 0 {
+            return;
+        }
+        self.stop.set(Stop {
+            count: self.stop.get().count + 1,
+            status,
+            record: self.host.iommu_read64(regs::IQER),
+        });
+        self.host.iommu_write32(regs::FSTS, status & regs::ITE);
+        self.stopped.notify_waiters();
     }
 
     /// Enables the page request queue.
@@ -186,8 +213,9 @@ impl IommuDriver {
         }
     }
 
-    /// Takes what the fault recording registers hold.
+    /// Takes what the fault recording registers hold, and notices other errors.
     fn take_records(&self) {
+        self.notice_stop();
         let status = self.host.iommu_read32(regs::FSTS);
         if status & regs::PPF != 0 {
             let first = status >> regs::FRI_SHIFT & 0xff;
@@ -202,9 +230,6 @@ impl IommuDriver {
                 self.host
                     .iommu_write32(at + 12, (regs::FRCD_F >> 32) as u32);
             }
-        }
-        if status & (regs::IQE | regs::ITE) != 0 {
-            self.stopped.notify_one();
         }
         if status & regs::PFO != 0 {
             self.faults_lost.set(true);

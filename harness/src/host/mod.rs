@@ -29,3 +29,6 @@ pub use error::DriverError;
 pub use page_request::{Demand, Paged};
 pub use posted::PostedInterrupts;
 pub use probe::{Capabilities, Driver};
+
+#[cfg(test)]
+mod tests;

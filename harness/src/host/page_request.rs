@@ -84,7 +84,7 @@ impl Driver {
             // A queue that has stopped is reported to whoever waits for an invalidation.
             let _ = driver
                 .iommu
-                .submit(&[Descriptor::GroupResponse(response)])
+                .queue(&[Descriptor::GroupResponse(response)])
                 .await;
         });
     }

@@ -321,7 +321,8 @@ class PcieBench : public siov::bench::Clocked<Vsiov_pcie_bench> {
 
   void count_sent(const Tlp& tlp) {
     const uint32_t type = tlp.kind() & 0x1f;
-    const uint32_t kind = type == 0x0a || type == 0x0b ? 2 : tlp.kind() >> 6 || type >> 3 == 2 ? 0 : 1;
+    const bool completion = type == 0x0a || type == 0x0b;
+    const uint32_t kind = completion ? 2 : tlp.kind() >> 6 || type >> 3 == 2 ? 0 : 1;
     ++sent_tlps_[kind];
     sent_units_[kind] += (tlp.data.size() + 3) / 4;
   }

@@ -85,7 +85,8 @@ struct Model {
       if (percent(25)) mask |= 1u << bit;
       if (percent(25)) severity |= 1u << bit;
     }
-    for (bool* control : {&advisory_mask, &parity, &serr, &cor_en, &nonfatal_en, &fatal_en, &ur_en}) {
+    for (bool* control :
+         {&advisory_mask, &parity, &serr, &cor_en, &nonfatal_en, &fatal_en, &ur_en}) {
       *control = percent(50);
     }
   }

@@ -365,7 +365,8 @@ CASE(any_header_leaves_the_device_working) {
     Tlp tlp = b.raw({0, 0, 0, 0}, percent(80) ? 1 + below(20) : below(300));
     for (uint32_t& dw : tlp.hdr) dw = static_cast<uint32_t>(siov::bench::random_bits());
     if (percent(90)) tlp.hdr[0] = kinds[below(std::size(kinds))] << 24;
-    if (percent(90)) tlp.hdr[0] = (tlp.hdr[0] & ~0x3ffu) | (percent(90) ? tlp.data.size() & 1023 : 1);
+    const uint32_t length = percent(90) ? tlp.data.size() & 1023 : 1;
+    if (percent(90)) tlp.hdr[0] = (tlp.hdr[0] & ~0x3ffu) | length;
     if (!(tlp.kind() & 0x40) && percent(90)) tlp.data.clear();
     if (percent(70)) tlp.hdr[1] = (tlp.hdr[1] & ~0xffu) | (tlp.data.size() > 1 ? 0xff : 0x0f);
     if (percent(90)) {

@@ -13,7 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+<<<<<<< HEAD
 use crate::blocks::{DMA, FRONT, PCIE};
+=======
+use crate::blocks::{ATC, MGMT, PCIE};
+>>>>>>> strict
 use crate::verilate::{Replacement, Top};
 use crate::{ROOT, run};
 
@@ -127,6 +131,7 @@ static TABLE: &[Row] = &[
         "valid && head.kind == PostedMark;",
         "valid && (head.kind == PostedMark || MUTANT);",
     ),
+<<<<<<< HEAD
     violation("siov_dma_split.JobIsNotEmpty_A", &DMA, "job_of_no_bytes"),
     violation("siov_dma_split.JobsFitQueue_A", &DMA, "more_jobs_than_ids"),
     violation("siov_dma_jobs.JobIdIsFree_A", &DMA, "job_id_in_use"),
@@ -374,6 +379,113 @@ static TABLE: &[Row] = &[
         "engine/siov_engine_retire.sv",
         "= irq_wait.id;",
         "= irq_wait.id ^ JobW'(MUTANT);",
+=======
+    violation(
+        "siov_evl.DoneWasSent_A",
+        &MGMT,
+        "entry_is_done_that_was_not_sent",
+    ),
+    violation(
+        "siov_errors.PortalErrorIsNotLogged_A",
+        &MGMT,
+        "portal_reports_another_error",
+    ),
+    violation("siov_mmio.HostHolds_A", &MGMT, "host_changes_its_access"),
+    violation(
+        "siov_mmio.HostIsNotFirmware_A",
+        &MGMT,
+        "host_says_it_is_the_firmware",
+    ),
+    mutant(
+        "siov_mgmt_core.FirmwareTraps_A",
+        &MGMT,
+        "change_of_the_function_while_disabled_is_nothing",
+        "mgmt/siov_mgmt.sv",
+        "(!to_bar0 && !to_ctl)",
+        "(!to_bar0 && !to_ctl || MUTANT)",
+    ),
+    mutant(
+        "siov_regs.DoneNeedsCommand_A",
+        &MGMT,
+        "translations_of_a_wq_are_dropped_when_it_is_enabled",
+        "mgmt/siov_ctl.sv",
+        "write && offset == CtlDoneOffset;",
+        "write && (offset == CtlDoneOffset || MUTANT && offset == CtlRowPasidOffset);",
+    ),
+    mutant(
+        "siov_cfg_tables.ClearOnlyWhenIdle_A",
+        &MGMT,
+        "reset_device_clears_between_accesses",
+        "mgmt/siov_ctl.sv",
+        "state_q == StQuiet && !mmio_busy_i;",
+        "state_q == StQuiet && (!mmio_busy_i || MUTANT);",
+    ),
+    violation(
+        "siov_atc_cache.WaitsForOneThing_A",
+        &ATC,
+        "operand_that_waits_is_looked_up",
+    ),
+    violation(
+        "siov_atc_invalidate.OldEpochIsDrained_A",
+        &ATC,
+        "answers_of_an_epoch_are_used_while_the_next_ends",
+    ),
+    mutant(
+        "siov_atc_cache.WakeIsOwed_A",
+        &ATC,
+        "invalidation_drops_what_it_names",
+        "atc/siov_atc_cache.sv",
+        "op_q.op == OpFault ||",
+        "op_q.op == OpFault || (MUTANT && op_q.op == OpSweep) ||",
+    ),
+    mutant(
+        "siov_atc.WaitEndsInOneWay_A",
+        &ATC,
+        "miss_asks_once_and_then_hits",
+        "atc/siov_atc_cache.sv",
+        "valid_q && op_q.op == OpBlock;",
+        "valid_q && (op_q.op == OpBlock || (MUTANT && ask_o));",
+    ),
+    mutant(
+        "siov_atc_pri.WithinAllocation_A",
+        &ATC,
+        "allocation_is_obeyed_and_shared",
+        "atc/siov_atc_pri.sv",
+        "16'(outstanding) < fn_i.pri_alloc && !out_valid_q;",
+        "(16'(outstanding) < fn_i.pri_alloc || MUTANT) && !out_valid_q;",
+    ),
+    mutant(
+        "siov_atc_queue.RoomForPush_A",
+        &ATC,
+        "miss_asks_once_and_then_hits",
+        "atc/siov_atc_queue.sv",
+        "rptr_q + (PtrW + 1)'(head_valid_q);",
+        "rptr_q + (PtrW + 1)'(head_valid_q) + (MUTANT ? (PtrW + 1)'(Depth) : '0);",
+    ),
+    mutant(
+        "siov_atc_queue.TurnsAlone_A",
+        &ATC,
+        "adi_has_half_of_the_requests",
+        "atc/siov_atc_request.sv",
+        "(same_page || over_quota) && !push_i",
+        "(same_page || over_quota) && (!push_i || MUTANT)",
+    ),
+    mutant(
+        "siov_atc_queue.LeavesFromHead_A",
+        &ATC,
+        "request_without_completion_times_out",
+        "atc/siov_atc_request.sv",
+        "head_valid && !expired && op_valid_o",
+        "((head_valid && !expired) || MUTANT) && op_valid_o",
+    ),
+    mutant(
+        "siov_atc_request.FreeTrForAsk_A",
+        &ATC,
+        "tags_follow_the_enables",
+        "atc/siov_atc_request.sv",
+        "can_ask = free_valid &&",
+        "can_ask = (free_valid || MUTANT) &&",
+>>>>>>> strict
     ),
 ];
 

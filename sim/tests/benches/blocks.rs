@@ -14,6 +14,7 @@ pub static PCIE: Top = Top {
     shim: "rtl/pcie/bench/siov_pcie_bench.cpp",
 };
 
+<<<<<<< HEAD
 /// Jobs to reads and writes.
 pub static DMA: Top = Top {
     name: "siov_dma_bench",
@@ -28,4 +29,20 @@ pub static FRONT: Top = Top {
     file: "rtl/engine/bench/siov_front_bench.sv",
     rooms: &["rtl/lib", "rtl/adi", "rtl/sched", "rtl/engine"],
     shim: "rtl/engine/bench/siov_front_bench.cpp",
+=======
+/// Registers, event log, and the management core with its firmware.
+pub static MGMT: Top = Top {
+    name: "siov_mgmt_bench",
+    file: "rtl/mgmt/bench/siov_mgmt_bench.sv",
+    rooms: &["rtl/lib", "rtl/mgmt"],
+    shim: "rtl/mgmt/bench/siov_mgmt_bench.cpp",
+};
+
+/// Translations: cache, requests, invalidation, page requests.
+pub static ATC: Top = Top {
+    name: "siov_atc_bench",
+    file: "rtl/atc/bench/siov_atc_bench.sv",
+    rooms: &["rtl/lib", "rtl/atc"],
+    shim: "rtl/atc/bench/siov_atc_bench.cpp",
+>>>>>>> strict
 };

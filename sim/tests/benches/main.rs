@@ -18,7 +18,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::LazyLock;
 
-use blocks::{DMA, FRONT, PCIE};
+use blocks::{ATC, DMA, FRONT, MGMT, PCIE};
 use verilate::{Builder, Top};
 
 const ROOT: &str = env!("SIOV_ROOT");
@@ -36,6 +36,7 @@ fn run(block: &Top, words: &[&str]) -> Output {
         .unwrap_or_else(|error| panic!("{error}"));
     Command::new(program)
         .args(words)
+        .arg(format!("+firmware={}", siov_firmware::IMAGE))
         .current_dir(ROOT)
         .output()
         .unwrap()
@@ -138,4 +139,85 @@ bench! { front FRONT:
     overflow_of_a_full_wq_is_reported
     every_descriptor_ends_as_dsa_says
     failed_reads_end_their_descriptors
+}
+
+bench! { mgmt MGMT:
+    error_goes_to_swerror_while_the_event_log_is_off
+    second_error_only_sets_overflow
+    swerror_has_the_handle_alone_of_an_interrupt_error
+    entry_of_the_event_log_is_laid_out_as_dsa_says
+    entry_without_a_record_ends_with_zeros
+    tail_and_interrupt_come_when_the_entry_is_written
+    interrupt_of_the_event_log_waits_for_pending_to_be_cleared
+    event_log_without_its_interrupt_leaves_pending_alone
+    full_event_log_drops_and_tells_swerror
+    event_log_begins_anew_behind_its_last_entry
+    stalled_event_log_holds_up_no_error_that_does_not_go_there
+    command_written_while_one_is_active_is_an_error
+    drain_waits_for_the_event_log
+    event_log_is_configured_while_disabled_and_begins_at_enable
+    reset_device_clears_the_configuration_of_the_event_log_and_keeps_its_status
+    reset_device_clears_between_accesses
+    each_change_of_the_function_while_enabled_halts
+    command_in_halt_ends_with_05
+    halt_ends_the_command_under_way_with_03
+    error_in_halt_goes_to_swerror
+    function_level_reset_ends_halt
+    change_of_the_function_while_disabled_is_nothing
+    response_failure_does_not_halt
+    translations_of_a_wq_are_dropped_when_it_is_enabled
+    page_request_allocation_is_checked
+}
+
+bench! { atc ATC:
+    miss_asks_once_and_then_hits
+    request_names_the_tenant_and_the_access
+    page_of_any_size_serves_all_of_it
+    translation_is_for_its_pasid_and_mode_only
+    write_needs_the_right_to_write
+    untranslated_only_is_said_and_kept
+    rights_of_the_other_mode_do_not_count
+    page_smaller_than_stu_is_an_error
+    held_result_cannot_be_evicted
+    one_adi_cannot_evict_another
+    row_holds_eight_pages_of_an_adi
+    waiters_for_one_page_share_a_request
+    adi_has_half_of_the_requests
+    tags_follow_the_enables
+    hits_are_one_a_clock
+    lookups_without_ats_use_the_address_as_it_is
+    enabling_ats_empties_the_cache
+    waiters_end_when_ats_is_disabled
+    wq_that_changes_hands_leaves_nothing
+    requests_wait_for_bus_master_enable
+    error_ends_the_lookup_with_a_status
+    poisoned_translation_is_not_used
+    completion_that_does_not_fit_is_unexpected
+    completions_of_reads_are_not_for_this_room
+    request_without_completion_times_out
+    tag_comes_back_after_sixteen_timeouts
+    timeout_can_be_disabled
+    invalidation_drops_what_it_names
+    invalidation_of_a_part_drops_the_whole_page
+    invalidation_with_pasid_disabled_is_just_completed
+    completion_waits_for_the_old_epoch
+    requests_swept_meanwhile_are_completed_together
+    completion_goes_in_every_class_that_carried_writes
+    translation_on_its_way_when_invalidated_is_asked_for_again
+    large_page_on_its_way_is_cut_when_a_part_is_invalidated
+    invalidation_of_another_pasid_does_not_disturb
+    sweep_leaves_lookups_three_clocks_of_four
+    page_request_asks_for_what_is_missing
+    fault_that_may_not_block_is_told_at_once
+    refused_page_request_ends_the_lookup
+    success_without_a_page_is_not_believed_for_ever
+    failure_ends_all_page_requests
+    response_to_nothing_is_unexpected
+    allocation_is_obeyed_and_shared
+    adi_that_faults_for_ever_holds_up_nobody
+    waiters_for_one_page_share_a_page_request
+    random_traffic_is_never_given_a_stale_page
+    random_traffic_with_every_kind_of_error
+    random_traffic_in_an_invalidation_storm
+    random_traffic_with_stalled_streams
 }
