@@ -127,6 +127,7 @@ impl Outstanding {
             return Ok(None);
         }
         demand(slot.outstanding, Rule::CompletionUnasked)?;
+        demand(slot.ended <= cycle, Rule::CompletionOrder)?;
         let before = *slot;
         let (attr, asked) = (completion.attr, slot.attr);
         demand(
@@ -143,10 +144,8 @@ impl Outstanding {
             Rule::CompletionStatus,
         )?;
         let done = slot.take(completion, dwords, boundary)?;
-        if done {
-            slot.outstanding = false;
-            slot.ended = cycle;
-        }
+        slot.ended = cycle;
+        slot.outstanding = !done;
         Ok(Some(before))
     }
 }

@@ -42,11 +42,10 @@ pub fn fuzz(args: &Args) -> Result<(), CliError> {
         faults: !args.no_faults,
     };
     let start = Instant::now();
-    let outcome =
-        fuzz::run(Box::new(endpoint), &options).map_err(|source| CliError::Fuzz {
-            seed: args.seed,
-            source,
-        })?;
+    let outcome = fuzz::run(Box::new(endpoint), &options).map_err(|source| CliError::Fuzz {
+        seed: args.seed,
+        source,
+    })?;
     let seconds = start.elapsed().as_secs_f64();
     files::print(&format!(
         "{outcome}no rule broken, every descriptor ended once and rightly, device idle\n\

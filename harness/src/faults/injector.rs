@@ -152,8 +152,11 @@ impl Injector {
         if let Some(tag) = completes {
             let asked = &mut self.asked[usize::from(tag.raw()) % TAGS];
             match hit {
-                Some(Deed::Delay(cycles)) => asked.delay = cycles.into(),
-                Some(Deed::Reorder) => asked.delay = 1 + self.random.next_u64() % MOST_OVERTAKEN,
+                Some(Deed::Delay(cycles)) => asked.delay = asked.delay.max(cycles.into()),
+                Some(Deed::Reorder) => {
+                    let delay = 1 + self.random.next_u64() % MOST_OVERTAKEN;
+                    asked.delay = asked.delay.max(delay);
+                }
                 Some(Deed::UnsupportedRequest | Deed::CompleterAbort) => asked.ended = true,
                 Some(Deed::Drop | Deed::CorruptTag) => lost(tag),
                 _ => {}

@@ -185,7 +185,8 @@ impl Noise<'_> {
             true => CompletionStatus::Success,
             false => CompletionStatus::CompleterAbort,
         };
-        self.tally.expect(STRANGER, tag, WHAT, Answer::Status(status));
+        self.tally
+            .expect(STRANGER, tag, WHAT, Answer::Status(status));
         self.send(WHAT, &Tlp::MemRead { request });
     }
 
