@@ -23,15 +23,15 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
   input  lookup_t         lk_i,
   output logic            lk_rsp_valid_o,
   output lookup_rsp_t     lk_rsp_o,
-  /// One for each XlatWait, no sooner than in the clock after it: look this up again. Never stalled.
+  /// One for each XlatWait, later than it: look this up again. Never stalled.
   output logic            wake_valid_o,
   output logic [JobW-1:0] wake_job_o,
   output operand_e        wake_operand_o,
   /// What is held for this job is dropped. Once between the uses of a job id, when no wake is owed.
   input  logic            forget_valid_i,
   input  logic [JobW-1:0] forget_job_i,
-  /// XlatHit answers of an epoch are in use: requests made with them may still leave, are in flight,
-  /// or have not entered the posted stream. High from the clock after the answer at the latest.
+  /// XlatHit answers of an epoch are in use: requests made with them may still leave, or are in
+  /// flight. High from the clock after the answer at the latest. Who waits for a wake uses nothing.
   input  logic [1:0]      epoch_busy_i,
 
   /// Drop all translations of an ADI: its WQ changes hands. At most every 8 clocks.

@@ -172,4 +172,25 @@ module siov_atc_cache import siov_pkg::*, siov_atc_pkg::*; (
     end
   end
 
+  // --- rules ------------------------------------------------------------------------------------
+
+  // Who waits, for the assertions only.
+  logic waits_q [NumWaiters];
+  logic waits;
+  assign waits = waits_q[{op_q.miss.lk.job, op_q.miss.lk.operand}];
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      waits_q <= '{default: 1'b0};
+    end else begin
+      if (is_lookup && !hit) waits_q[{op_q.miss.lk.job, op_q.miss.lk.operand}] <= 1'b1;
+      if (keep) waits_q[{op_q.miss.lk.job, op_q.miss.lk.operand}] <= 1'b0;
+    end
+  end
+
+  WaitsForOneThing_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
+      is_lookup |-> !waits) else $error("job %0d looks up while it waits", op_q.miss.lk.job);
+  WakeIsOwed_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
+      keep |-> waits) else $error("job %0d is woken twice", op_q.miss.lk.job);
+
 endmodule

@@ -111,7 +111,7 @@ module siov_atc_cpl import siov_pkg::*, siov_atc_pkg::*; (
   always_comb begin
     op_valid_o  = ends;
     op_o.miss   = tr_i;
-    op_o.status = StatusNoAnswer;
+    op_o.status = siov_dsa_pkg::StatusXlatError;
     op_o.xlat   = '{size: size, page: page, r: entry[0], w: entry[1], u: entry[2]};
     op_o.op     = OpFault;
     if (tr_stale_i) begin
@@ -122,7 +122,7 @@ module siov_atc_cpl import siov_pkg::*, siov_atc_pkg::*; (
       end else if (tr_i.lk.block) begin
         op_o.op = OpBlock;
       end else begin
-        op_o.status = StatusFault;
+        op_o.status = siov_dsa_pkg::StatusPageFault;
       end
     end
   end

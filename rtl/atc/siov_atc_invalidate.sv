@@ -52,7 +52,7 @@ module siov_atc_invalidate import siov_pkg::*, siov_atc_pkg::*; (
     logic [63:0] range;
   } req_t;
 
-  // --- requests: no more than there are ITags; a host that sends more loses them ------------------
+  // --- requests: as many as there are ITags; a host that sends more loses them ------------------
 
   req_t req, head;
   logic head_valid, head_taken;
@@ -219,7 +219,7 @@ module siov_atc_invalidate import siov_pkg::*, siov_atc_pkg::*; (
   assign epoch_o  = epoch_q;
   assign forget_o = flip || (clearing_q && sweep_q == SweepEnd);
 
-  // --- completions: one in each traffic class, behind the writes that were sent in it -------------
+  // --- completions: one in each traffic class, behind the writes that were sent in it -----------
 
   logic [7:0] tcs_q, tc_one;  // still to be sent
   logic [2:0] tc, copies_q;

@@ -18,11 +18,6 @@ package siov_atc_pkg;
   parameter int unsigned PrgW  = $clog2(NumPrgs);
   parameter int unsigned TriesW = $clog2(MaxTries);
 
-  // DSA 5.8
-  parameter logic [7:0] StatusFault    = 8'h03;
-  parameter logic [7:0] StatusRefused  = 8'h04;  // PRG Response: Invalid Request
-  parameter logic [7:0] StatusNoAnswer = 8'h22;  // translation failed, or Response Failure
-
   // ------------------------------------------------------------------------------------------
   // Translations
 

@@ -48,12 +48,13 @@ module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*; (
 
   typedef logic [NumPrgs-1:0] prgs_t;
 
-  miss_t      prg_q [NumPrgs];
-  logic [7:0] status_q [NumPrgs];  // of the response; 0: success
-  prgs_t      sent_q;              // no response yet
-  prgs_t      answered_q;          // its wait is to be ended
-  logic       off_q;               // Response Failure: until PRI is enabled again
-  logic       on, pri_en_q;
+  miss_t prg_q [NumPrgs];
+  prgs_t sent_q;      // no response yet
+  prgs_t answered_q;  // its wait is to be ended,
+  prgs_t refused_q;   // as the response was Invalid Request,
+  prgs_t failed_q;    // or there was none of use
+  logic  off_q;       // Response Failure: until PRI is enabled again
+  logic  on, pri_en_q;
 
   assign on = fn_i.pri_en && fn_i.pri_alloc != '0 && !off_q;
 
@@ -138,18 +139,18 @@ module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*; (
 
   always_comb begin
     op_o        = '{op: OpRequeue, miss: head.miss, xlat: '{size: Size4K, default: '0},
-                    status: StatusFault};
+                    status: siov_dsa_pkg::StatusPageFault};
     op_valid_o  = head_valid && (!on || (head.merged && !same_page));
     if (answered) begin
       op_o.miss       = prg_q[answered_prg];
       op_o.miss.tries = op_o.miss.tries + 1'b1;
-      op_o.status     = status_q[answered_prg];
       op_valid_o      = 1'b1;
-      if (op_o.status != '0) begin
-        op_o.op = OpFault;
-      end else if (op_o.miss.tries == '0) begin
+      if (failed_q[answered_prg]) begin
         op_o.op     = OpFault;
-        op_o.status = StatusRefused;
+        op_o.status = siov_dsa_pkg::StatusXlatError;
+      end else if (refused_q[answered_prg] || op_o.miss.tries == '0) begin
+        op_o.op     = OpFault;
+        op_o.status = siov_dsa_pkg::StatusPageError;
       end
     end else if (!on) begin
       op_o.op = OpFault;
@@ -161,7 +162,7 @@ module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*; (
   logic [3:0]      code;
   logic [PrgW-1:0] rsp_prg, out_prg_q;
   logic            expected, failure, cancel;
-  prgs_t           sent_set, rsp_set, end_set;
+  prgs_t           sent_set, rsp_set, refused_set, end_set;
 
   assign code     = rsp_hdr_i[2][15:12];
   assign rsp_prg  = rsp_hdr_i[2][PrgW-1:0];
@@ -178,6 +179,7 @@ module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*; (
     end_set  = ended ? answered_one : '0;
     rsp_set  = '0;
     if (expected) rsp_set[rsp_prg] = 1'b1;
+    refused_set = code == InvalidRequest ? rsp_set : '0;
     if (cancel) rsp_set[out_prg_q] = 1'b1;
     if (failure || reset_i) rsp_set = sent_q;
   end
@@ -201,13 +203,8 @@ module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*; (
 
   always_ff @(posedge clk_i) begin
     if (send) prg_q[free_prg] <= head.miss;
-    if (cancel) status_q[out_prg_q] <= StatusFault;
-    if (expected) status_q[rsp_prg] <= code == Success ? '0 : StatusRefused;
-    if (failure || reset_i) begin
-      for (int unsigned i = 0; i < NumPrgs; i++) begin
-        if (sent_q[i]) status_q[i] <= StatusNoAnswer;
-      end
-    end
+    refused_q <= (refused_q & ~sent_q) | refused_set;
+    failed_q  <= (failed_q & ~sent_q) | (failure || reset_i ? sent_q : '0);
   end
 
   // --- send -------------------------------------------------------------------------------------
@@ -215,7 +212,7 @@ module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*; (
   logic      gate_ready;
   bare_tlp_t out_q;
 
-  // What has not been offered when PRI is disabled never will be.
+  // What has not been offered when PRI is disabled never will be: its waiter looks up again.
   assign cancel = out_valid_q && !on && !tx_valid_o;
 
   always_ff @(posedge clk_i) begin

@@ -48,13 +48,15 @@ module siov_atc_request import siov_pkg::*, siov_atc_pkg::*; (
 
   typedef logic [NumTrs-1:0] trs_t;
 
-  miss_t             tr_q [NumTrs];
-  logic [AgeW-1:0]   age_q [NumTrs];
-  trs_t              busy_q;     // has a waiter: asked, or about to ask
-  trs_t              sent_q;     // in flight
-  trs_t              late_q;     // timed out: the tag must not be used until its completion came
-  trs_t              expired_q;  // in flight for too long, not ended yet
-  trs_t              stale_q, small_q;
+  miss_t tr_q [NumTrs];
+  trs_t  busy_q;     // has a waiter: asked, or about to ask
+  trs_t  sent_q;     // in flight
+  trs_t  late_q;     // timed out: the tag must not be used until its completion came
+  trs_t  expired_q;  // in flight for too long, not ended yet
+  trs_t  stale_q;    // the page has been invalidated since it was asked for
+  trs_t  small_q;    // something of the tenant's has
+
+  logic [NumTrs-1:0][AgeW-1:0] age_q;  // ticks since it was sent, or since it timed out
 
   // --- the queue --------------------------------------------------------------------------------
 
@@ -124,11 +126,11 @@ module siov_atc_request import siov_pkg::*, siov_atc_pkg::*; (
     if (expired) begin
       op_o.op     = OpFault;
       op_o.miss   = tr_q[expired_tr];
-      op_o.status = StatusNoAnswer;
+      op_o.status = siov_dsa_pkg::StatusXlatError;
       op_valid_o  = 1'b1;
     end else if (!fn_i.ats_en) begin
       op_o.op     = OpFault;
-      op_o.status = StatusNoAnswer;
+      op_o.status = siov_dsa_pkg::StatusXlatError;
       op_valid_o  = head_valid;
     end
   end
@@ -251,10 +253,12 @@ module siov_atc_request import siov_pkg::*, siov_atc_pkg::*; (
     end
   end
 
-  for (genvar i = 0; i < NumTrs; i++) begin : gen_age
-    always_ff @(posedge clk_i) begin
-      if (sent_set[i] || timed_out_set[i]) age_q[i] <= '0;
-      else if (tick) age_q[i] <= age_q[i] + 1'b1;
+  always_ff @(posedge clk_i) begin
+    if (sent || timed_out || tick) begin
+      for (int unsigned i = 0; i < NumTrs; i++) begin
+        if (sent_set[i] || timed_out_set[i]) age_q[i] <= '0;
+        else if (tick) age_q[i] <= age_q[i] + 1'b1;
+      end
     end
   end
 
@@ -282,7 +286,5 @@ module siov_atc_request import siov_pkg::*, siov_atc_pkg::*; (
 
   FreeTrForAsk_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
       ask_i |-> free_valid && !out_valid_q) else $error("no tag for a Translation Request");
-  NoTwoEnds_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      !(cpl_op_valid_o && timed_out)) else $error("two waits end at once");
 
 endmodule

@@ -12,7 +12,7 @@ use super::interrupt::ImsEntry;
 use super::{AddressSpace, Driver, DriverError, PostedInterrupts, WqConfig};
 use crate::dsa::{Command, InterruptTable, PortalPage, SoftwareError, portal_address};
 use crate::iommu::entry::DomainId;
-use crate::pcie::Pasid;
+use crate::pcie::{Msi, MsiVector, Pasid};
 
 /// A dedicated queue with its portal pages, the PASID on all its DMA, and one interrupt.
 #[derive(Debug)]
@@ -100,7 +100,7 @@ impl Adi {
     /// Abandons everything and returns to the state after assignment, whatever the owner did.
     pub async fn reset(&self) -> Result<(), DriverError> {
         self.run(Command::ResetWq(self.wq.index)).await?;
-        self.mask_interrupt(true);
+        self.driver.quiet_ims(&self.interrupt).await?;
         self.driver.program_wq(&self.wq, self.pasid);
         Ok(())
     }
@@ -118,6 +118,16 @@ impl Adi {
             self.interrupt.index,
         ))
         .await
+    }
+
+    /// The vector of the host that its interrupt leads to, unless it was routed to a guest.
+    pub fn vector(&self) -> &MsiVector {
+        &self.interrupt.vector
+    }
+
+    /// The message that the device sends for its interrupt.
+    pub fn message(&self) -> Msi {
+        self.interrupt.message()
     }
 
     /// Posts its interrupt as `vector` of a virtual CPU from now on.

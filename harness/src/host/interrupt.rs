@@ -18,7 +18,7 @@ use crate::dsa::field::put32;
 use crate::iommu::descriptor::Descriptor;
 use crate::iommu::interrupt_entry::{InterruptEntry, cpu_message, remappable_message};
 use crate::mem::{Hpa, Memory, PAGE_SIZE};
-use crate::pcie::{Bdf, Host, MsiVector, Pasid};
+use crate::pcie::{Bdf, Host, Msi, MsiVector, Pasid};
 
 /// First vector that a device may use; those below are the CPU's exceptions.
 const FIRST_VECTOR: u32 = 0x30;
@@ -114,24 +114,36 @@ impl Interrupts {
 #[derive(Debug)]
 pub(super) struct ImsEntry {
     pub index: u16,
+    /// A vector of the host, where its interrupts go until they are routed elsewhere.
+    pub vector: MsiVector,
     pasid: Pasid,
-    /// Where its interrupts go: descriptor and vector.
-    route: Cell<Option<(Hpa, u8)>>,
+    route: Cell<InterruptEntry>,
 }
 
 impl ImsEntry {
     fn remapping_entry(&self) -> u16 {
         self.index + MSIX_ENTRY + 1
     }
+
+    /// The message that the device sends.
+    pub fn message(&self) -> Msi {
+        remappable_message(self.remapping_entry())
+    }
 }
 
 impl Driver {
-    /// Gives MSI-X entry 0 a vector of its own and unmasks it.
-    pub(super) fn program_msix(&self) -> Result<MsiVector, DriverError> {
+    /// A vector of the host that nobody else has, and the entry that leads there.
+    fn host_vector(&self) -> Result<(MsiVector, InterruptEntry), DriverError> {
         let interrupts = &mut *self.interrupts.borrow_mut();
         let (cpu, vector) = interrupts.cpu_vector()?;
-        let remapped = InterruptEntry::remapped(interrupts.source, cpu, vector, false);
-        interrupts.set_entry(MSIX_ENTRY, remapped)?;
+        let entry = InterruptEntry::remapped(interrupts.source, cpu, vector, false);
+        Ok((self.host.on_msi(cpu_message(cpu, vector)), entry))
+    }
+
+    /// Gives MSI-X entry 0 a vector of its own and unmasks it.
+    pub(super) fn program_msix(&self) -> Result<MsiVector, DriverError> {
+        let (vector, remapped) = self.host_vector()?;
+        self.interrupts.borrow().set_entry(MSIX_ENTRY, remapped)?;
         let msi = remappable_message(MSIX_ENTRY);
         let entry = self.tables.msix;
         self.registers
@@ -140,20 +152,26 @@ impl Driver {
             .write32(entry + regs::SIOV_MSIX_DATA_OFFSET, msi.data);
         self.registers
             .write32(entry + regs::SIOV_MSIX_CTRL_OFFSET, 0);
-        Ok(self.host.on_msi(cpu_message(cpu, vector)))
+        Ok(vector)
     }
 
-    /// Takes an IMS entry for completion interrupts of work with `pasid`. It is masked, and blocked
-    /// until it is routed.
+    /// Takes an IMS entry for completion interrupts of work with `pasid`. It is masked, and leads
+    /// to a vector of the host.
     pub(super) fn allocate_ims(&self, pasid: Pasid) -> Result<ImsEntry, DriverError> {
+        let (vector, remapped) = self.host_vector()?;
         let index = self.interrupts.borrow_mut().ims_entry()?;
         let entry = ImsEntry {
             index,
+            vector,
             pasid,
-            route: Cell::new(None),
+            route: Cell::new(remapped),
         };
         self.set_ims_mask(&entry, true);
-        let msi = remappable_message(entry.remapping_entry());
+        // Nothing to forget: the entry was not present.
+        self.interrupts
+            .borrow()
+            .set_entry(entry.remapping_entry(), remapped)?;
+        let msi = entry.message();
         let offset = self.ims_offset(index);
         self.registers
             .write64(offset + regs::SIOV_IMS_ADDR_LO_OFFSET, msi.address);
@@ -169,22 +187,37 @@ impl Driver {
         to: &PostedInterrupts,
         vector: u8,
     ) -> Result<(), DriverError> {
-        let route = Some((to.descriptor(), vector));
-        if entry.route.get() == route {
+        let source = self.interrupts.borrow().source;
+        let posted = InterruptEntry::posted(source, to.descriptor(), vector);
+        if entry.route.replace(posted) == posted {
             return Ok(());
         }
-        {
-            let interrupts = self.interrupts.borrow();
-            let posted = InterruptEntry::posted(interrupts.source, to.descriptor(), vector);
-            interrupts.set_entry(entry.remapping_entry(), posted)?;
-        }
-        entry.route.set(route);
-        self.forget_remapping(entry).await
+        self.set_remapping(entry, posted).await
     }
 
-    /// Makes the IOMMU read an entry's remapping again.
-    async fn forget_remapping(&self, entry: &ImsEntry) -> Result<(), DriverError> {
+    /// Masks an entry and forgets what is pending, so that nothing from before comes out of it.
+    pub(super) async fn quiet_ims(&self, entry: &ImsEntry) -> Result<(), DriverError> {
+        self.set_ims_mask(entry, true);
+        if self.ims_pending(entry).await? {
+            // Pending ends only by sending: it goes where nobody listens.
+            let (nobody, remapped) = self.host_vector()?;
+            self.set_remapping(entry, remapped).await?;
+            self.set_ims_mask(entry, false);
+            nobody.wait(0).await;
+            self.set_ims_mask(entry, true);
+            self.set_remapping(entry, entry.route.get()).await?;
+        }
+        Ok(())
+    }
+
+    /// Changes where an entry leads.
+    async fn set_remapping(
+        &self,
+        entry: &ImsEntry,
+        remapping: InterruptEntry,
+    ) -> Result<(), DriverError> {
         let index = entry.remapping_entry();
+        self.interrupts.borrow().set_entry(index, remapping)?;
         self.iommu
             .invalidate(&[Descriptor::InterruptEntries(Some((index, 0)))])
             .await
@@ -209,14 +242,12 @@ impl Driver {
 
     /// Takes the entry from its PASID and gives it back.
     pub(super) async fn free_ims(&self, entry: &ImsEntry) -> Result<(), DriverError> {
+        self.quiet_ims(entry).await?;
         let offset = self.ims_offset(entry.index) + regs::SIOV_IMS_CTRL_OFFSET;
         self.registers
             .write32(offset, regs::SIOV_IMS_CTRL_MASK_MASK);
         let blocked = InterruptEntry::default();
-        self.interrupts
-            .borrow()
-            .set_entry(entry.remapping_entry(), blocked)?;
-        self.forget_remapping(entry).await?;
+        self.set_remapping(entry, blocked).await?;
         self.interrupts.borrow_mut().free.push(entry.index);
         Ok(())
     }

@@ -148,6 +148,12 @@ impl Setup {
         self.script.borrow_mut().to_send.push_back(encoded(&write));
     }
 
+    /// The device sends the ADI's interrupt.
+    fn send_interrupt(&self) {
+        let message = self.adi.message();
+        self.write_dword(None, message.address, message.data);
+    }
+
     /// Response codes so far.
     fn responses(&self) -> Vec<u32> {
         let script = self.script.borrow();
@@ -337,24 +343,44 @@ fn revoked_pasid_is_blocked_and_its_requests_are_on_record() {
 }
 
 #[test]
+fn interrupt_leads_to_a_vector_of_the_host_until_it_is_routed() {
+    with_setup(async |setup| {
+        setup.send_interrupt();
+        let count = setup.adi.vector().wait(0).await;
+        assert_eq!(count.count, 1);
+    });
+}
+
+#[test]
 fn interrupt_reaches_a_virtual_cpu_with_the_vector_it_was_routed_to() {
     with_setup(async |setup| {
         let delivered = Rc::new(RefCell::new(Vec::new()));
         let log = Rc::clone(&delivered);
         let posted = setup
             .driver
-            .post_interrupts(move |vector| log.borrow_mut().push(vector));
-        let posted = posted.unwrap();
-        setup.adi.route_interrupt(&posted, 0x61).await.unwrap();
-        let message = |setup: &Setup| {
-            let entry_of_ims_0 = crate::iommu::interrupt_entry::remappable_message(1);
-            setup.write_dword(None, entry_of_ims_0.address, entry_of_ims_0.data);
-        };
-        message(&setup);
-        setup.host.sleep(10).await;
-        setup.adi.route_interrupt(&posted, 0x62).await.unwrap();
-        message(&setup);
-        setup.host.sleep(10).await;
+            .post_interrupts(move |vector| log.borrow_mut().push(vector))
+            .unwrap();
+        for vector in [0x61, 0x62] {
+            setup.adi.route_interrupt(&posted, vector).await.unwrap();
+            setup.send_interrupt();
+            setup.host.sleep(10).await;
+        }
         assert_eq!(*delivered.borrow(), [0x61, 0x62]);
+        assert_eq!(setup.adi.vector().count().count, 0);
+    });
+}
+
+#[test]
+fn interrupt_of_a_revoked_adi_is_blocked() {
+    with_setup(async |setup| {
+        setup.send_interrupt();
+        setup.adi.vector().wait(0).await;
+        setup.adi.revoke().await.unwrap();
+        setup.send_interrupt();
+        setup.host.sleep(10).await;
+        assert_eq!(setup.adi.vector().count().count, 1);
+        let faults = setup.driver.take_faults();
+        assert_eq!(faults.len(), 1);
+        assert_eq!(faults[0].reason, FaultReason::InterruptNotPresent);
     });
 }

@@ -71,6 +71,8 @@ pub(super) fn group_response(root: Bdf, response: &GroupResponse) -> Message {
 /// What an Invalidate Completion says.
 pub(super) struct InvalidateCompletion {
     pub source: Bdf,
+    /// Whose request it answers.
+    pub to: Bdf,
     /// Copies of it that are sent, 1 to 8.
     pub copies: u8,
     /// One bit for each ITag.
@@ -81,6 +83,7 @@ impl InvalidateCompletion {
     pub fn new(message: &Message) -> Self {
         Self {
             source: message.requester,
+            to: Bdf::from_raw((message.header[0] >> 16) as u16),
             copies: match message.header[0] as u8 & 7 {
                 0 => 8,
                 copies => copies,

@@ -154,9 +154,12 @@ impl Iommu {
         }
     }
 
-    /// An Invalidate Completion has come.
-    pub fn invalidate_completed(&mut self, memory: &Memory, now: Cycle, message: &Message) {
+    /// An Invalidate Completion has come; false if it is not for this IOMMU, or translation is off.
+    pub fn invalidate_completed(&mut self, memory: &Memory, now: Cycle, message: &Message) -> bool {
         let completion = InvalidateCompletion::new(message);
+        if !self.enabled() || completion.to != self.id {
+            return false;
+        }
         if !self.devices.completed(&completion) {
             let source = u64::from(completion.source.raw());
             self.queue.error = self.queue.error << 16 >> 16 | source << 48;
@@ -164,6 +167,7 @@ impl Iommu {
             self.raise(event);
         }
         self.run_queue(memory, now);
+        true
     }
 
     /// When [`Self::expire`] is to be called.

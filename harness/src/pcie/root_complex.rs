@@ -300,18 +300,19 @@ impl RootComplex {
     }
 
     fn message(&mut self, cycle: Cycle, message: Message) {
-        match message.code {
+        let taken = match message.code {
             Message::INVALIDATE_COMPLETION => {
                 let now = self.endpoint.now();
-                self.iommu.invalidate_completed(&self.memory, now, &message);
+                self.iommu.invalidate_completed(&self.memory, now, &message)
             }
             Message::PAGE_REQUEST => {
                 let request = PageRequest::from_message(&message);
-                if !self.iommu.page_request(&self.memory, &request) {
-                    self.stats.unsupported += 1;
-                }
+                self.iommu.page_request(&self.memory, &request)
             }
-            _ => self.messages.push((cycle, message)),
+            _ => return self.messages.push((cycle, message)),
+        };
+        if !taken {
+            self.stats.unsupported += 1;
         }
     }
 

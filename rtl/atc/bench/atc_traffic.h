@@ -250,9 +250,9 @@ class Traffic : public AtcBench {
       bool wanted = false;
       for (const Job& job : jobs_) {
         for (int o = 0; o < 3; ++o) {
-          wanted |= job.operands[o].state == kWaiting && job.operands[o].page == r.page &&
-                    job.tenant.pasid == r.pasid && (job.tenant.priv && r.pasid != kNone) == r.priv &&
-                    (o != 0) == !r.no_write;
+          const Operand& op = job.operands[o];
+          wanted |= op.state == kWaiting && op.page == r.page && job.tenant.pasid == r.pasid &&
+                    (job.tenant.priv && r.pasid != kNone) == r.priv && (o == 0) == r.no_write;
         }
       }
       CHECK(wanted, "nobody waits for page %llx", (unsigned long long)r.page);
@@ -268,7 +268,9 @@ class Traffic : public AtcBench {
       CHECK(of_tenant <= (p.pasid == 0x1002 ? 8 : 4), "%d of PASID %x", of_tenant, p.pasid);
       serving_.push_back({cycle + 1 + below(500), p});
     }
-    for (; !inv_completions.empty(); inv_completions.pop_front()) take_copy(inv_completions.front());
+    for (; !inv_completions.empty(); inv_completions.pop_front()) {
+      take_copy(inv_completions.front());
+    }
   }
 
   void serve_pages() {
@@ -283,10 +285,8 @@ class Traffic : public AtcBench {
       if (percent(lies)) {
         code = below(2);
         if (code == 1) refused_.insert({p.pasid, p.page});
-      } else if (!(leaf->r || leaf->w) || !leaf->u) {
-        leaf->r = leaf->w = true;  // more rights need no invalidation
       } else {
-        leaf->r = leaf->w = true;
+        leaf->r = leaf->w = true;  // more rights need no invalidation
       }
       for (auto g = groups_.begin(); g != groups_.end(); ++g) {
         if (g->first == p.prg) {

@@ -20,16 +20,24 @@ AtcBench& room(uint32_t wqs = 16) {
 constexpr int kPasid = 0x12345;
 const Tenant kTenant{3, kPasid, false};
 
+Tenant adi(uint32_t number) { return {static_cast<uint16_t>(number), kPasid, false}; }
+
 Lookup lookup(Page page, bool write = false, bool block = false, uint32_t job = 7,
               Tenant tenant = kTenant) {
   return {job, write ? 1u : 0u, tenant, page, write, block, 0};
 }
 
+void grant(AtcBench& b, const Request& r, const Leaf& leaf) {
+  const uint64_t entry = b.entry(leaf, r.page, leaf.log2, leaf.r, leaf.w, r.priv);
+  b.completions.push_back(b.translation(r, entry));
+}
+
+void deny(AtcBench& b) { b.completions.push_back(b.translation(b.next(b.requests), 0)); }
+
 /// Looks up, has the request answered with `leaf`, and looks up again.
 Answer fill(AtcBench& b, const Lookup& l, const Leaf& leaf) {
   CHECK(b.look_up(l).kind == kWait);
-  const Request r = b.next(b.requests);
-  b.completions.push_back(b.translation(r, b.entry(leaf, r.page, leaf.log2, leaf.r, leaf.w, r.priv)));
+  grant(b, b.next(b.requests), leaf);
   const auto wake = b.next(b.wakes);
   CHECK(wake.first == l.job && wake.second == l.operand);
   return b.look_up(l);
@@ -70,7 +78,7 @@ CASE(miss_asks_once_and_then_hits) {
   const uint64_t asked = miss.asked;
   const Request r = b.next(b.requests);
   const uint64_t sent = cycle;
-  b.completions.push_back(b.translation(r, b.entry(leaf_at(l.page, 0x777), l.page, 0, true, true, false)));
+  grant(b, r, leaf_at(l.page, 0x777));
   const uint64_t completed = cycle;
   const auto wake = b.next(b.wakes);
   const uint64_t woken = cycle;
@@ -176,7 +184,7 @@ CASE(page_smaller_than_stu_is_an_error) {
   b.top.fn_stu_i = 2;
   b.look_up(lookup(0x57));
   const Request small = b.next(b.requests);
-  b.completions.push_back(b.translation(small, b.entry(leaf_at(0x57, 1, 1), 0x57, 1, true, true, false)));
+  grant(b, small, leaf_at(0x57, 1, 1));
   b.next(b.wakes);
   const Answer error = b.look_up(lookup(0x57));
   const Answer good = fill(b, lookup(0x157), leaf_at(0x157, 0x800, 2));
@@ -192,7 +200,7 @@ CASE(held_result_cannot_be_evicted) {
     const Lookup l = lookup(0x1000 + job, false, false, job);
     CHECK(b.look_up(l).kind == kWait);
     const Request r = b.next(b.requests);
-    b.completions.push_back(b.translation(r, b.entry(leaf_at(l.page, job), l.page, 0, true, true, false)));
+    grant(b, r, leaf_at(l.page, job));
     b.next(b.wakes);
   }
 
@@ -220,11 +228,13 @@ CASE(row_holds_eight_pages_of_an_adi) {
 
 CASE(waiters_for_one_page_share_a_request) {
   AtcBench& b = room();
-  for (uint32_t job = 0; job < 40; ++job) CHECK(b.look_up(lookup(0x50, false, false, job)).kind == kWait);
+  for (uint32_t job = 0; job < 40; ++job) {
+    CHECK(b.look_up(lookup(0x50, false, false, job)).kind == kWait);
+  }
   const Request r = b.next(b.requests);
   b.run(200);
   CHECK(b.requests.empty());
-  b.completions.push_back(b.translation(r, b.entry(leaf_at(0x50, 1), 0x50, 0, true, true, false)));
+  grant(b, r, leaf_at(0x50, 1));
 
   std::set<uint32_t> woken;
   for (int i = 0; i < 40; ++i) woken.insert(b.next(b.wakes).first);
@@ -250,7 +260,7 @@ CASE(tags_follow_the_enables) {
   AtcBench& b = room();
   b.top.fn_ext_tag_i = 0;
   for (uint32_t job = 0; job < 40; ++job) {
-    b.look_up(lookup(0x50 + job, false, false, job, {static_cast<uint16_t>(job % 8), kPasid, false}));
+    b.look_up(lookup(0x50 + job, false, false, job, adi(job % 8)));
   }
   b.run(400);
   CHECK(b.requests.size() == 16);
@@ -265,7 +275,7 @@ CASE(tags_follow_the_enables) {
   b.look_up(lookup(0x500));
   const Request r = b.next(b.requests);
   CHECK(r.tag >= 0x140 && r.tag < 0x160, "%x", r.tag);
-  b.completions.push_back(b.translation(r, b.entry(leaf_at(0x500, 1), 0x500, 0, true, true, false)));
+  grant(b, r, leaf_at(0x500, 1));
   b.run(10);
   CHECK(b.look_up(lookup(0x500)).kind == kHit);
 }
@@ -313,7 +323,7 @@ CASE(waiters_end_when_ats_is_disabled) {
   b.run(100);
   b.top.fn_ats_en_i = 0;
   for (const Request& r : b.requests) {
-    b.completions.push_back(b.translation(r, b.entry(leaf_at(r.page, 1), r.page, 0, true, true, false)));
+    grant(b, r, leaf_at(r.page, 1));
   }
   b.run(400);
 
@@ -425,14 +435,14 @@ CASE(request_without_completion_times_out) {
   // Its tag stays out of use: all others are given first.
   std::set<uint32_t> tags;
   for (uint32_t job = 100; job < 140; ++job) {
-    b.look_up(lookup(0x5000 + job, false, false, job, {static_cast<uint16_t>(job % 8), kPasid, false}));
+    b.look_up(lookup(0x5000 + job, false, false, job, adi(job % 8)));
   }
   b.run(400);
   for (const Request& other : b.requests) tags.insert(other.tag);
   CHECK(tags.size() == 31 && !tags.count(r.tag));
 
   // Until its completion comes, which is of no more use.
-  b.completions.push_back(b.translation(r, b.entry(leaf_at(0x50, 1), 0x50, 0, true, true, false)));
+  grant(b, r, leaf_at(0x50, 1));
   b.run(20);
   CHECK(b.unexpected == 1 && b.requests.size() == 32 && b.requests.back().tag == r.tag);
 }
@@ -485,7 +495,7 @@ CASE(invalidation_drops_what_it_names) {
       for (Page page : {Page{0x12345}, Page{0xffff12345}}) {
         if (look_up_afresh(b, l(t, page)).kind == kHit) continue;
         const Request r = b.next(b.requests);
-        b.completions.push_back(b.translation(r, b.entry(leaf_at(page, 1), page, 0, true, true, false)));
+        grant(b, r, leaf_at(page, 1));
         b.next(b.wakes);
       }
     }
@@ -540,7 +550,9 @@ CASE(requests_swept_meanwhile_are_completed_together) {
   AtcBench& b = room();
   const Answer hit = fill(b, lookup(0x50), leaf_at(0x50, 1));
   b.epoch_busy = 1u << hit.epoch;
-  for (uint32_t itag = 0; itag < 32; ++itag) b.messages.push_back(b.invalidate(itag, kPasid, itag, 0));
+  for (uint32_t itag = 0; itag < 32; ++itag) {
+    b.messages.push_back(b.invalidate(itag, kPasid, itag, 0));
+  }
   b.run(2000);
   b.epoch_busy = 0;
 
@@ -582,10 +594,10 @@ CASE(translation_on_its_way_when_invalidated_is_asked_for_again) {
   const Request first = b.next(b.requests);
   b.messages.push_back(b.invalidate(1, kPasid, 0x50, 0));
   b.next(b.inv_completions);
-  b.completions.push_back(b.translation(first, b.entry(leaf_at(0x50, 0xbad), 0x50, 0, true, true, false)));
+  grant(b, first, leaf_at(0x50, 0xbad));
   const Request second = b.next(b.requests);
   CHECK(b.wakes.empty() && second.page == 0x50);
-  b.completions.push_back(b.translation(second, b.entry(leaf_at(0x50, 0x600d), 0x50, 0, true, true, false)));
+  grant(b, second, leaf_at(0x50, 0x600d));
   b.next(b.wakes);
 
   CHECK(b.look_up(lookup(0x50)).page == 0x600d);
@@ -597,7 +609,7 @@ CASE(large_page_on_its_way_is_cut_when_a_part_is_invalidated) {
   const Request r = b.next(b.requests);
   b.messages.push_back(b.invalidate(1, kPasid, 0x251, 0));
   b.next(b.inv_completions);
-  b.completions.push_back(b.translation(r, b.entry(leaf_at(0x200, 0x400, 9), 0x250, 9, true, true, false)));
+  grant(b, r, leaf_at(0x200, 0x400, 9));
   b.next(b.wakes);
 
   CHECK(b.look_up(lookup(0x250)).page == 0x450);
@@ -611,7 +623,7 @@ CASE(invalidation_of_another_pasid_does_not_disturb) {
   const Request r = b.next(b.requests);
   b.messages.push_back(b.invalidate(1, kPasid + 1, 0, 52));
   b.next(b.inv_completions);
-  b.completions.push_back(b.translation(r, b.entry(leaf_at(0x200, 0x400, 9), 0x250, 9, true, true, false)));
+  grant(b, r, leaf_at(0x200, 0x400, 9));
   b.next(b.wakes);
 
   CHECK(still_cached(b, lookup(0x251)));
@@ -634,13 +646,13 @@ CASE(page_request_asks_for_what_is_missing) {
   AtcBench& b = room();
   const Page page = 0x8'7654'3210'full;
   b.look_up(lookup(page, true, true));
-  b.completions.push_back(b.translation(b.next(b.requests), 0));
+  deny(b);
   const PageRequest p = b.next(b.page_requests);
   CHECK(p.page == page && p.pasid == kPasid && p.write && b.wakes.empty() && b.top.pri_pending_o);
 
   b.messages.push_back(b.prg_response(p.prg, 0, kPasid));
   const Request r = b.next(b.requests);
-  b.completions.push_back(b.translation(r, b.entry(leaf_at(page, 5), page, 0, true, true, false)));
+  grant(b, r, leaf_at(page, 5));
   b.next(b.wakes);
 
   CHECK(b.look_up(lookup(page, true, true)).page == 5);
@@ -649,13 +661,12 @@ CASE(page_request_asks_for_what_is_missing) {
 
 CASE(fault_that_may_not_block_is_told_at_once) {
   AtcBench& b = room();
-  for (int how = 0; how < 4; ++how) {
+  for (int how = 0; how < 3; ++how) {
     b.top.fn_pri_en_i = how != 1;
     b.top.fn_pri_alloc_i = how == 2 ? 0 : 512;
     const Lookup l = lookup(0x50 + how, false, how != 0, 10 + how);
-    if (how == 3) break;
     b.look_up(l);
-    b.completions.push_back(b.translation(b.next(b.requests), 0));
+    deny(b);
     b.next(b.wakes);
     const Answer a = b.look_up(l);
     CHECK(a.kind == kFaulted && a.status == kFault && b.page_requests.empty(), "%d", how);
@@ -665,7 +676,7 @@ CASE(fault_that_may_not_block_is_told_at_once) {
 CASE(refused_page_request_ends_the_lookup) {
   AtcBench& b = room();
   b.look_up(lookup(0x50, false, true));
-  b.completions.push_back(b.translation(b.next(b.requests), 0));
+  deny(b);
   b.messages.push_back(b.prg_response(b.next(b.page_requests).prg, 1, kPasid));
   b.next(b.wakes);
 
@@ -680,7 +691,7 @@ CASE(success_without_a_page_is_not_believed_for_ever) {
   int tries = 0;
   while (b.wakes.empty()) {
     CHECK(++tries <= 65);
-    b.completions.push_back(b.translation(b.next(b.requests), 0));
+    deny(b);
     b.messages.push_back(b.prg_response(b.next(b.page_requests).prg, 0, kPasid));
     b.run(20);
   }
@@ -695,7 +706,7 @@ void fault(AtcBench& b, uint32_t first_job, uint32_t count, Tenant tenant) {
     b.look_up(lookup(0x1000 + job, false, true, job, tenant));
     while (b.requests.empty() && job >= first_job + 16) b.clock();
     b.run(10);
-    while (!b.requests.empty()) b.completions.push_back(b.translation(b.next(b.requests), 0));
+    while (!b.requests.empty()) deny(b);
     b.run(10);
   }
 }
@@ -734,11 +745,31 @@ CASE(failure_ends_all_page_requests) {
   CHECK(b.pri_unexpected == 1);
 }
 
+CASE(page_request_not_offered_when_pri_is_disabled_never_is) {
+  AtcBench& b = room();
+  b.look_up(lookup(0x50, false, true));
+  deny(b);
+  b.run(2);
+  b.top.fn_bme_i = 0;
+  b.run(50);
+  CHECK(b.page_requests.empty() && b.top.pri_pending_o);
+  b.top.fn_pri_en_i = 0;
+  b.run(5);
+  CHECK(!b.top.pri_pending_o);
+  b.top.fn_bme_i = 1;
+  deny(b);  // it looks up again, as if nothing had been
+  b.next(b.wakes);
+
+  CHECK(b.look_up(lookup(0x50, false, true)).status == kFault && b.page_requests.empty());
+}
+
 CASE(response_to_nothing_is_unexpected) {
   AtcBench& b = room();
   fault(b, 0, 1, kTenant);
   const PageRequest p = b.next(b.page_requests);
-  for (uint32_t prg : {p.prg ^ 1, p.prg | 0x20, p.prg | 0x100}) b.messages.push_back(b.prg_response(prg, 0, kPasid));
+  for (uint32_t prg : {p.prg ^ 1, p.prg | 0x20, p.prg | 0x100}) {
+    b.messages.push_back(b.prg_response(prg, 0, kPasid));
+  }
   b.run(20);
 
   CHECK(b.pri_unexpected == 3 && b.requests.empty() && b.top.pri_pending_o);
@@ -746,9 +777,9 @@ CASE(response_to_nothing_is_unexpected) {
 
 CASE(allocation_is_obeyed_and_shared) {
   AtcBench& b = room();
-  const std::pair<uint32_t, size_t> rows[] = {{1, 1}, {3, 3}, {9, 9}, {12, 12}, {31, 31}, {512, 32}};
   uint32_t job = 0;
-  for (const auto& [allocation, most] : rows) {
+  for (uint32_t allocation : {1u, 3u, 9u, 12u, 31u, 512u}) {
+    const size_t most = std::min(allocation, 32u);
     b.top.fn_pri_alloc_i = allocation;
     std::map<int, int> of_adi;
     for (uint16_t adi = 0; adi < 10; ++adi) {
@@ -789,7 +820,7 @@ CASE(adi_that_faults_for_ever_holds_up_nobody) {
   CHECK(p.pasid == 0x200);
   b.messages.push_back(b.prg_response(p.prg, 0, 0x200));
   const Request r = b.next(b.requests, 200);
-  b.completions.push_back(b.translation(r, b.entry(leaf_at(r.page, 5), r.page, 0, true, true, false)));
+  grant(b, r, leaf_at(r.page, 5));
   CHECK(b.next(b.wakes, 200).first == 100);
 }
 
@@ -798,14 +829,14 @@ CASE(waiters_for_one_page_share_a_page_request) {
   for (uint32_t job = 0; job < 40; ++job) b.look_up(lookup(0x50, false, true, job));
   b.run(10);
   for (int i = 0; i < 40; ++i) {
-    b.completions.push_back(b.translation(b.next(b.requests), 0));
+    deny(b);
   }
   const PageRequest p = b.next(b.page_requests);
   b.run(500);
   CHECK(b.page_requests.empty());
   b.messages.push_back(b.prg_response(p.prg, 0, kPasid));
   const Request r = b.next(b.requests);
-  b.completions.push_back(b.translation(r, b.entry(leaf_at(0x50, 1), 0x50, 0, true, true, false)));
+  grant(b, r, leaf_at(0x50, 1));
   b.run(500);
 
   CHECK(b.wakes.size() == 40 && b.page_requests.empty() && b.requests.empty());
@@ -844,6 +875,12 @@ CASE(random_traffic_with_stalled_streams) {
 }
 
 // ---- what neighbours must not do
+
+VIOLATION(operand_that_waits_is_looked_up) {
+  AtcBench& b = room();
+  b.look_up(lookup(0x50));
+  b.look_up(lookup(0x51));
+}
 
 VIOLATION(answers_of_an_epoch_are_used_while_the_next_ends) {
   AtcBench& b = room();

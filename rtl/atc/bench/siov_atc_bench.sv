@@ -2,8 +2,8 @@
 // Licensed under the Apache License, Version 2.0, see LICENSE for details.
 // SPDX-License-Identifier: Apache-2.0
 
-/// Block bench of siov_atc. Beats of the TLP port keep the layout of docs/tlp-port.md; other structs
-/// are taken apart for C++.
+/// Block bench of siov_atc. Beats of the TLP port keep the layout of docs/tlp-port.md; other
+/// structs are taken apart for C++.
 module siov_atc_bench import siov_pkg::*; (
   input  logic        clk_i,
   input  logic        rst_ni,

@@ -407,10 +407,10 @@ static TABLE: &[Row] = &[
     mutant(
         "siov_regs.DoneNeedsCommand_A",
         &MGMT,
-        "translations_of_a_wq_are_dropped_when_it_is_enabled",
+        "change_of_the_function_while_disabled_is_nothing",
         "mgmt/siov_ctl.sv",
-        "write && offset == CtlDoneOffset;",
-        "write && (offset == CtlDoneOffset || MUTANT && offset == CtlRowPasidOffset);",
+        "events.command = cmd_active_i;",
+        "events.command = cmd_active_i || MUTANT;",
     ),
     mutant(
         "siov_cfg_tables.ClearOnlyWhenIdle_A",

@@ -212,6 +212,7 @@ bench! { atc ATC:
     refused_page_request_ends_the_lookup
     success_without_a_page_is_not_believed_for_ever
     failure_ends_all_page_requests
+    page_request_not_offered_when_pri_is_disabled_never_is
     response_to_nothing_is_unexpected
     allocation_is_obeyed_and_shared
     adi_that_faults_for_ever_holds_up_nobody

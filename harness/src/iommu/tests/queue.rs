@@ -45,18 +45,23 @@ fn messages(bench: &mut Bench) -> Vec<(Message, Option<u64>)> {
 
 /// The device completes invalidations.
 fn complete(bench: &mut Bench, source: Bdf, itags: u32, copies: u32) {
+    let taken = send_completion(bench, source, [copies & 7, itags]);
+    assert!(taken);
+}
+
+fn send_completion(bench: &mut Bench, source: Bdf, header: [u32; 2]) -> bool {
     let message = Message {
         requester: source,
         tag: Tag::default(),
         code: Message::INVALIDATE_COMPLETION,
         routing: Routing::Id,
-        header: [copies & 7, itags],
+        header,
         attr: Attributes::default(),
         pasid: None,
     };
     bench
         .iommu
-        .invalidate_completed(&bench.memory, NOW, &message);
+        .invalidate_completed(&bench.memory, NOW, &message)
 }
 
 fn fault_status(bench: &Bench) -> u32 {
@@ -294,6 +299,18 @@ fn completion_of_an_unknown_itag_or_device_is_recorded_and_changes_nothing() {
     assert_eq!(bench.memory.read_u32(status), Ok(0));
     complete(&mut bench, SOURCE, 1, 1);
     assert_eq!(bench.memory.read_u32(status), Ok(DATA));
+}
+
+#[test]
+fn completion_for_another_iommu_or_while_translation_is_off_is_not_taken() {
+    let (mut bench, status) = bench();
+    bench.submit(Descriptor::DeviceTlb(INVALIDATION));
+    bench.submit(wait(status));
+    assert!(!send_completion(&mut bench, SOURCE, [0x0100 << 16 | 1, 1]));
+    bench.command(regs::TE);
+    assert!(!send_completion(&mut bench, SOURCE, [1, 1]));
+    assert_eq!(bench.memory.read_u32(status), Ok(0));
+    assert_eq!(fault_status(&bench), 0);
 }
 
 #[test]
