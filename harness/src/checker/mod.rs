@@ -133,8 +133,8 @@ impl Checker {
                 self.note_deliberate(event);
                 Ok(())
             }
-            Direction::ToDevice => self.from_host(event),
-            Direction::FromDevice => self.from_device(event),
+            Direction::ToDevice => self.judge_host(event),
+            Direction::FromDevice => self.judge_device(event),
         };
         verdict.map_err(|rule| {
             Box::new(Violation {
@@ -172,7 +172,7 @@ impl Checker {
     // ---------------------------------------------------------------------------------------
     // Host to device
 
-    fn from_host(&mut self, event: &TlpEvent<'_>) -> Verdict {
+    fn judge_host(&mut self, event: &TlpEvent<'_>) -> Verdict {
         let tlp = header::decode(event.words)?;
         let cycle = event.cycle;
         match &tlp {
@@ -329,7 +329,7 @@ impl Checker {
     // ---------------------------------------------------------------------------------------
     // Device to host
 
-    fn from_device(&mut self, event: &TlpEvent<'_>) -> Verdict {
+    fn judge_device(&mut self, event: &TlpEvent<'_>) -> Verdict {
         let tlp = header::decode(event.words)?;
         self.budget.spend(&tlp)?;
         match &tlp {
@@ -446,12 +446,10 @@ impl Checker {
                     self.config.was_read(request.register, dword);
                 }
             }
-            Kind::ConfigWrite(request, _) if !success => {
-                if request.target.function() == 0 {
-                    self.config.not_written();
-                }
+            Kind::ConfigWrite(request, _) if !success && request.target.function() == 0 => {
+                self.config.not_written();
             }
-            Kind::ConfigWrite(request, data) if request.target.function() == 0 => {
+            Kind::ConfigWrite(request, data) if success && request.target.function() == 0 => {
                 self.device = Some(completion.completer);
                 match self.config.written(&request, data) {
                     Effect::None => {}

@@ -314,8 +314,11 @@ const READ_ONLY: u64 = 1;
 /// Page request: last of its group, for reading.
 const LAST_READ: u32 = 0b101;
 
+/// What a lying peer does; the rule must be broken at its end.
+type Lie = fn(&mut Port) -> Checked;
+
 /// How a lying peer breaks each rule. What goes before the lie must be let pass.
-const LIES: &[(Rule, fn(&mut Port) -> Checked)] = &[
+const LIES: &[(Rule, Lie)] = &[
     (Rule::HeaderComplete, |port| {
         port.see(Direction::FromDevice, &[0, 0x0100_000f])
     }),

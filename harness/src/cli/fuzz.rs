@@ -25,6 +25,9 @@ pub struct Args {
     /// Let no completion of the host fail.
     #[arg(long)]
     pub no_faults: bool,
+    /// Let the device translate by itself (ATS).
+    #[arg(long)]
+    pub ats: bool,
     /// Sizes of the device.
     #[arg(long, value_enum, default_value_t)]
     pub profile: Profile,
@@ -40,6 +43,7 @@ pub fn fuzz(args: &Args) -> Result<(), CliError> {
         tlps: args.tlps,
         seed: args.seed,
         faults: !args.no_faults,
+        ats: args.ats,
     };
     let start = Instant::now();
     let outcome = fuzz::run(Box::new(endpoint), &options).map_err(|source| CliError::Fuzz {

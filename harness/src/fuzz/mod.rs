@@ -42,6 +42,8 @@ pub struct Options {
     pub seed: u64,
     /// Whether completions of the host fail now and then: UR, CA, poison, and legal reordering.
     pub faults: bool,
+    /// Whether the device translates by itself (ATS).
+    pub ats: bool,
 }
 
 /// The device, or the harness, is not as it must be.
@@ -134,6 +136,9 @@ pub fn run(endpoint: Box<dyn Endpoint>, options: &Options) -> Result<Outcome, Fu
 
 async fn play(host: &Host, tally: &Tally, options: &Options) -> Result<Outcome, FuzzError> {
     let driver = Driver::probe(host).await?;
+    if options.ats {
+        driver.enable_ats(None).await?;
+    }
     let wqs: Vec<_> = (0..TENANTS)
         .map(|index| WqConfig {
             index,

@@ -346,7 +346,7 @@ impl Noise<'_> {
 
     fn length_that_lies(&mut self) {
         let second = u32::from(STRANGER.raw()) << 16 | 0xff;
-        let length = 0x6000_0000 | 2 + self.dice.word() % 30;
+        let length = 0x6000_0000 | (2 + self.dice.word() % 30);
         let (high, low) = ((self.bar2 >> 32) as u32, self.bar2 as u32);
         let data = self.dice.word();
         let words = [length, second, high, low, data];
