@@ -93,7 +93,10 @@ module siov_dma import siov_pkg::*, siov_dma_pkg::*; (
   logic               queue_busy, xlat_busy;
   logic [1:0]         xlat_epochs;
 
-  assign fresh = '{job: job_i, offset: '0, used: '0};
+  always_comb begin
+    fresh = '0;
+    if (job_valid_i) fresh.job = job_i;
+  end
 
   siov_dma_queue #(.row_t(progress_t)) u_queue (
     .clk_i        (clk_i),
@@ -118,24 +121,30 @@ module siov_dma import siov_pkg::*, siov_dma_pkg::*; (
     .busy_o       (queue_busy)
   );
 
-  assign src_page = '{
-    job:     row_job,
-    operand: OperandSrc,
-    tenant:  row.job.tenant,
-    page:    row.job.src[63:12],
-    write:   1'b0,
-    tc:      row.job.tc_src,
-    block:   row.job.block
-  };
-  assign dst_page = '{
-    job:     row_job,
-    operand: OperandDst,
-    tenant:  row.job.tenant,
-    page:    row.job.dst[63:12],
-    write:   1'b1,
-    tc:      row.job.tc_dst,
-    block:   row.job.block
-  };
+  always_comb begin
+    src_page = '0;
+    dst_page = '0;
+    if (row_valid && fn_i.ats_en) begin
+      src_page = '{
+        job:     row_job,
+        operand: OperandSrc,
+        tenant:  row.job.tenant,
+        page:    row.job.src[63:12],
+        write:   1'b0,
+        tc:      row.job.tc_src,
+        block:   row.job.block
+      };
+      dst_page = '{
+        job:     row_job,
+        operand: OperandDst,
+        tenant:  row.job.tenant,
+        page:    row.job.dst[63:12],
+        write:   1'b1,
+        tc:      row.job.tc_dst,
+        block:   row.job.block
+      };
+    end
+  end
 
   siov_dma_xlat #(.item_t(progress_t)) u_xlat (
     .clk_i        (clk_i),

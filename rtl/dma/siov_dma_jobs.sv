@@ -151,9 +151,18 @@ module siov_dma_jobs import siov_pkg::*, siov_dma_pkg::*; (
 
   DoneHasRoom_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
       done |-> head_ready) else $error("more jobs done than ids");
+  logic ended_open, begun_whole;
+
+  always_comb begin
+    ended_open  = 1'b1;
+    begun_whole = 1'b0;
+    if (ended_i) ended_open = count != '0;
+    if (begun_i) begun_whole = whole_q[begun_job_i];
+  end
+
   EndedJobIsOpen_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      ended_i |-> count != '0) else $error("chunk of job %0d ended twice", ended_job_i);
+      ended_open) else $error("chunk of job %0d ended twice", ended_job_i);
   JobIdIsFree_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      begun_i |-> !whole_q[begun_job_i]) else $error("job id %0d in use", begun_job_i);
+      !begun_whole) else $error("job id %0d in use", begun_job_i);
 
 endmodule

@@ -46,9 +46,10 @@ module siov_dma_queue import siov_pkg::*; #(
 
   // --- parked jobs ------------------------------------------------------------------------------
 
-  logic [NumJobs-1:0] parked_q;
-  logic [NumJobs-1:0] again_q;          // parked for one more wake than the next
-  logic [1:0]         woken_q [NumJobs];  // not parked: wakes since its row went out
+  // Cleared when a row goes out, and of no meaning before.
+  logic               parked_q [NumJobs];
+  logic               again_q  [NumJobs];  // parked for one more wake than the next
+  logic [1:0]         woken_q  [NumJobs];  // not parked: wakes since the row went out
   logic [JobW:0]      parked_count_q;
   logic [1:0]         missing;
   logic               unpark, back, park, requeue, put, fetch;
@@ -66,16 +67,16 @@ module siov_dma_queue import siov_pkg::*; #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      parked_q       <= '0;
       parked_count_q <= '0;
-    end else begin
-      if (park) parked_q[back_job_i] <= 1'b1;
-      if (unpark) parked_q[wake_job_i] <= 1'b0;
+    end else if (park || unpark) begin
       parked_count_q <= parked_count_q + (JobW + 1)'(park) - (JobW + 1)'(unpark);
     end
   end
 
   always_ff @(posedge clk_i) begin
+    if (park) parked_q[back_job_i] <= 1'b1;
+    if (unpark) parked_q[wake_job_i] <= 1'b0;
+    if (fetch) parked_q[fetch_job] <= 1'b0;
     if (wake_valid_i) begin
       again_q[wake_job_i] <= 1'b0;
       woken_q[wake_job_i] <= woken_q[wake_job_i] + 1'b1;
@@ -146,9 +147,7 @@ module siov_dma_queue import siov_pkg::*; #(
 
   RowsFitQueue_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
       push && !take_push && !to_front |-> queue_ready) else $error("more rows than jobs");
-  BackIsNotParked_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      back |-> !parked_q[back_job_i] && missing <= 2'd2) else $error("job %0d is parked", back_job_i);
-  PutIsNotParked_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      put |-> !parked_q[put_job_i]) else $error("job %0d is parked", put_job_i);
+  WakesAreOwed_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
+      back |-> missing <= 2'd2) else $error("job %0d woken too often", back_job_i);
 
 endmodule

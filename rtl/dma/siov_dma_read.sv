@@ -25,25 +25,27 @@ module siov_dma_read import siov_pkg::*, siov_dma_pkg::*; (
   output logic [SlotW-1:0] sent_slot_o
 );
 
-  read_t read_q;
-  logic  valid_q, gate_ready;
+  read_t head;
+  logic  valid, gate_ready;
 
-  assign ready_o = !valid_q || gate_ready;
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) valid_q <= 1'b0;
-    else if (ready_o) valid_q <= valid_i;
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (valid_i && ready_o) read_q <= read_i;
-  end
+  // Two places, so that `ready_o` does not depend on `tx_ready_i` in the same clock.
+  siov_fifo #(.data_t(read_t), .Depth(2)) u_reads (
+    .clk_i   (clk_i),
+    .rst_ni  (rst_ni),
+    .valid_i (valid_i),
+    .ready_o (ready_o),
+    .data_i  (read_i),
+    .valid_o (valid),
+    .ready_i (gate_ready),
+    .data_o  (head),
+    .count_o ()
+  );
 
   siov_tlp_gate u_gate (
     .clk_i     (clk_i),
     .rst_ni    (rst_ni),
     .go_i      (go_i),
-    .valid_i   (valid_q),
+    .valid_i   (valid),
     .ready_o   (gate_ready),
     .eop_i     (1'b1),
     .valid_o   (tx_valid_o),
@@ -55,24 +57,26 @@ module siov_dma_read import siov_pkg::*, siov_dma_pkg::*; (
 
   assign attr = '{
     write:      1'b0,
-    tc:         read_q.tc,
+    tc:         head.tc,
     ido:        fn_i.ido_req,
     relaxed:    fn_i.relaxed,
-    translated: read_q.translated,
-    tag:        make_tag(fn_i, TagRead, read_q.slot)
+    translated: head.translated,
+    tag:        make_tag(fn_i, TagRead, head.slot)
   };
 
   always_comb begin
-    tx_o              = '0;
-    tx_o.sop          = 1'b1;
-    tx_o.eop          = 1'b1;
-    tx_o.prefix_valid = read_q.tenant.pasid_valid && !read_q.translated;
-    tx_o.prefix       = tx_o.prefix_valid ? pasid_prefix(read_q.tenant) : '0;
-    tx_o.hdr          = mem_hdr(attr, fn_i.rid, read_q.addr[63:2],
-                                span(read_q.addr[1:0], read_q.len));
+    tx_o = '0;
+    if (valid) begin
+      tx_o.sop          = 1'b1;
+      tx_o.eop          = 1'b1;
+      tx_o.prefix_valid = head.tenant.pasid_valid && !head.translated;
+      tx_o.prefix       = tx_o.prefix_valid ? pasid_prefix(head.tenant) : '0;
+      tx_o.hdr          = mem_hdr(attr, fn_i.rid, head.addr[63:2],
+                                  span(head.addr[1:0], head.len));
+    end
   end
 
   assign sent_o      = tx_valid_o && tx_ready_i;
-  assign sent_slot_o = read_q.slot;
+  assign sent_slot_o = head.slot;
 
 endmodule

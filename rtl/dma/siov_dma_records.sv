@@ -65,15 +65,20 @@ module siov_dma_records import siov_pkg::*, siov_dma_pkg::*; (
   );
 
   // A record always may wait for its page (DSA 3.13).
-  assign page = '{
-    job:     row_job,
-    operand: OperandRec,
-    tenant:  row.tenant,
-    page:    row.addr[63:12],
-    write:   1'b1,
-    tc:      row.tc,
-    block:   1'b1
-  };
+  always_comb begin
+    page = '0;
+    if (row_valid) begin
+      page = '{
+        job:     row_job,
+        operand: OperandRec,
+        tenant:  row.tenant,
+        page:    row.addr[63:12],
+        write:   1'b1,
+        tc:      row.tc,
+        block:   1'b1
+      };
+    end
+  end
 
   siov_dma_xlat #(.item_t(dma_record_t)) u_xlat (
     .clk_i        (clk_i),
@@ -104,14 +109,18 @@ module siov_dma_records import siov_pkg::*, siov_dma_pkg::*; (
   assign busy_o      = queue_busy || xlat_busy;
 
   always_comb begin
-    out_o = '{
-      rec:        item,
-      translated: answer.last.translated,
-      epoch:      answer.epoch,
-      status:     answer.kind == AnswerFault ? answer.status : '0
-    };
-    if (answer.last.translated) out_o.rec.addr[63:12] = answer.last.page;
-    if (direct) out_o = '{rec: rec_i, default: '0};
+    out_o = '0;
+    if (direct) begin
+      if (rec_valid_i) out_o.rec = rec_i;
+    end else if (out_valid_o) begin
+      out_o = '{
+        rec:        item,
+        translated: answer.last.translated,
+        epoch:      answer.epoch,
+        status:     answer.kind == AnswerFault ? answer.status : '0
+      };
+      if (answer.last.translated) out_o.rec.addr[63:12] = answer.last.page;
+    end
   end
 
 endmodule

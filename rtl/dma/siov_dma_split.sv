@@ -63,7 +63,7 @@ module siov_dma_split import siov_pkg::*, siov_dma_pkg::*; (
     logic        epoch;
   } turn_t;
 
-  turn_t cur_q, turn, rest;
+  turn_t cur_q, turn;
   logic  cur_valid_q, taken, leaves, load;
 
   // --- a turn comes -----------------------------------------------------------------------------
@@ -95,18 +95,21 @@ module siov_dma_split import siov_pkg::*, siov_dma_pkg::*; (
   endfunction
 
   always_comb begin
-    turn = '{
-      job:            turn_i.job,
-      offset:         turn_i.offset,
-      dead:          dead,
-      last:           !more,
-      src_translated: answer_i.first.translated,
-      dst_translated: answer_i.last.translated,
-      epoch:          answer_i.epoch
-    };
-    if (copy) turn.job.src = placed(turn_i.job.src, answer_i.first);
-    turn.job.dst = placed(turn_i.job.dst, answer_i.last);
-    turn.job.len = 32'(turn_len);
+    turn = '0;
+    if (load) begin
+      turn = '{
+        job:            turn_i.job,
+        offset:         turn_i.offset,
+        dead:           dead,
+        last:           !more,
+        src_translated: answer_i.first.translated,
+        dst_translated: answer_i.last.translated,
+        epoch:          answer_i.epoch
+      };
+      if (copy) turn.job.src = placed(turn_i.job.src, answer_i.first);
+      turn.job.dst = placed(turn_i.job.dst, answer_i.last);
+      turn.job.len = 32'(turn_len);
+    end
   end
 
   // --- what goes back ---------------------------------------------------------------------------
@@ -119,12 +122,15 @@ module siov_dma_split import siov_pkg::*, siov_dma_pkg::*; (
   assign back_write_o = comes;
 
   always_comb begin
-    back_o         = turn_i;
-    if (copy) back_o.job.src = turn_i.job.src + 64'(turn_len);
-    back_o.job.dst = turn_i.job.dst + 64'(turn_len);
-    back_o.job.len = turn_i.job.len - 32'(turn_len);
-    back_o.offset  = turn_i.offset + 32'(turn_len);
-    back_o.used    = used < PageBytes ? used : '0;
+    back_o = '0;
+    if (back_valid_o) begin
+      back_o         = turn_i;
+      if (copy) back_o.job.src = turn_i.job.src + 64'(turn_len);
+      back_o.job.dst = turn_i.job.dst + 64'(turn_len);
+      back_o.job.len = turn_i.job.len - 32'(turn_len);
+      back_o.offset  = turn_i.offset + 32'(turn_len);
+      back_o.used    = used < PageBytes ? used : '0;
+    end
   end
 
   assign fault_o      = load && answer_i.kind == AnswerFault;
@@ -164,27 +170,24 @@ module siov_dma_split import siov_pkg::*, siov_dma_pkg::*; (
   assign chunk_src_translated_o = cur_q.src_translated;
   assign chunk_kind_o           = cur_dead ? ChunkAbort : cur_copy ? ChunkRead : ChunkFill;
 
-  assign chunk_o = '{
-    job:        cur_q.job.id,
-    tenant:     cur_q.job.tenant,
-    kind:       chunk_kind_o,
-    strict:     cur_q.job.strict,
-    tc:         cur_q.job.tc_dst,
-    translated: cur_q.dst_translated,
-    epoch:      cur_q.epoch,
-    pattern:    {cur_q.job.pattern_hi, cur_q.job.src},
-    dst:        cur_q.job.dst,
-    len:        len,
-    skew:       cur_copy ? {2'b00, cur_q.job.src[1:0]} : cur_q.offset[3:0],
-    offset:     cur_q.offset
-  };
-
   always_comb begin
-    rest = cur_q;
-    if (cur_copy) rest.job.src = cur_q.job.src + 64'(len);
-    rest.job.dst = cur_q.job.dst + 64'(len);
-    rest.job.len = cur_q.job.len - 32'(len);
-    rest.offset  = cur_q.offset + 32'(len);
+    chunk_o = '0;
+    if (cur_valid_q) begin
+      chunk_o = '{
+        job:        cur_q.job.id,
+        tenant:     cur_q.job.tenant,
+        kind:       chunk_kind_o,
+        strict:     cur_q.job.strict,
+        tc:         cur_q.job.tc_dst,
+        translated: cur_q.dst_translated,
+        epoch:      cur_q.epoch,
+        pattern:    {cur_q.job.pattern_hi, cur_q.job.src},
+        dst:        cur_q.job.dst,
+        len:        len,
+        skew:       cur_copy ? {2'b00, cur_q.job.src[1:0]} : cur_q.offset[3:0],
+        offset:     cur_q.offset
+      };
+    end
   end
 
   assign taken  = chunk_valid_o && chunk_ready_i;
@@ -197,8 +200,14 @@ module siov_dma_split import siov_pkg::*, siov_dma_pkg::*; (
   end
 
   always_ff @(posedge clk_i) begin
-    if (load) cur_q <= turn;
-    else if (taken) cur_q <= rest;
+    if (load) begin
+      cur_q <= turn;
+    end else if (taken) begin
+      if (cur_copy) cur_q.job.src <= cur_q.job.src + 64'(len);
+      cur_q.job.dst <= cur_q.job.dst + 64'(len);
+      cur_q.job.len <= cur_q.job.len - 32'(len);
+      cur_q.offset  <= cur_q.offset + 32'(len);
+    end
   end
 
   assign epoch_busy_o = {cur_valid_q && cur_q.epoch, cur_valid_q && !cur_q.epoch};

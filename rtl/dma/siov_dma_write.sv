@@ -83,7 +83,6 @@ module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (
 
   logic         pick_msg, pick_log, pick_rec, pick_piece, picked, between_tlps, advance;
   tenant_t      tenant;
-  logic         prefix_valid;
   attr_t        attr;
   logic [63:2]  addr;
   span_t        bytes;
@@ -113,51 +112,50 @@ module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (
   end
 
   always_comb begin
-    tenant       = piece_i.chunk.tenant;
-    attr = '{
-      write:      1'b1,
-      tc:         piece_i.chunk.tc,
-      ido:        fn_i.ido_req,
-      relaxed:    fn_i.relaxed && !piece_i.chunk.strict,
-      translated: piece_i.chunk.translated,
-      tag:        '0
-    };
-    addr         = piece_i.addr;
-    bytes        = piece_i.bytes;
-    frame.sop    = piece_i.first;
-    frame.eop    = piece_i.last;
-    frame.dw_en  = 16'hffff >> (5'd16 - piece_i.dws);
-    inline_data  = {4{pattern}};
-    if (!pick_piece) begin
-      frame.sop = 1'b1;
-      frame.eop = 1'b1;
-      attr      = '{write: 1'b1, default: '0};
-    end
+    tenant      = '0;
+    attr        = '{write: 1'b1, default: '0};
+    addr        = '0;
+    bytes       = '0;
+    frame       = '{sop: 1'b1, eop: 1'b1, default: '0};
+    inline_data = '0;
     if (pick_msg) begin
-      addr         = msg_i.addr[63:2];
-      bytes        = '{dws: DwsW'(1), last_be: 4'h0, first_be: 4'hf};
-      frame.dw_en  = 16'h0001;
-      inline_data  = 512'(msg_i.data);
+      addr        = msg_i.addr[63:2];
+      bytes       = '{dws: DwsW'(1), last_be: 4'h0, first_be: 4'hf};
+      frame.dw_en = 16'h0001;
+      inline_data = 512'(msg_i.data);
     end else if (pick_log) begin
-      tenant       = '{adi: '0, priv: log_i.priv, pasid_valid: log_i.pasid_valid,
-                       pasid: log_i.pasid};
-      addr         = {log_i.addr, 4'd0};
-      bytes        = '{dws: DwsW'(16), last_be: 4'hf, first_be: 4'hf};
-      frame.dw_en  = 16'hffff;
-      inline_data  = log_i.data;
+      tenant      = '{adi: '0, priv: log_i.priv, pasid_valid: log_i.pasid_valid,
+                      pasid: log_i.pasid};
+      addr        = {log_i.addr, 4'd0};
+      bytes       = '{dws: DwsW'(16), last_be: 4'hf, first_be: 4'hf};
+      frame.dw_en = 16'hffff;
+      inline_data = log_i.data;
     end else if (pick_rec) begin
-      tenant       = rec_i.rec.tenant;
-      attr.tc      = rec_i.rec.tc;
+      tenant          = rec_i.rec.tenant;
+      attr.tc         = rec_i.rec.tc;
       attr.translated = rec_i.translated;
-      addr         = rec_i.rec.addr[63:2];
-      bytes        = '{dws: DwsW'(8), last_be: 4'hf, first_be: 4'hf};
-      frame.dw_en  = 16'h00ff;
-      inline_data  = 512'(rec_i.rec.data);
+      addr            = rec_i.rec.addr[63:2];
+      bytes           = '{dws: DwsW'(8), last_be: 4'hf, first_be: 4'hf};
+      frame.dw_en     = 16'h00ff;
+      inline_data     = 512'(rec_i.rec.data);
+    end else if (pick_piece) begin
+      tenant          = piece_i.chunk.tenant;
+      attr.tc         = piece_i.chunk.tc;
+      attr.ido        = fn_i.ido_req;
+      attr.relaxed    = fn_i.relaxed && !piece_i.chunk.strict;
+      attr.translated = piece_i.chunk.translated;
+      addr            = piece_i.addr;
+      bytes           = piece_i.bytes;
+      frame.sop       = piece_i.first;
+      frame.eop       = piece_i.last;
+      frame.dw_en     = 16'hffff >> (5'd16 - piece_i.dws);
+      inline_data     = {4{pattern}};
     end
-    prefix_valid       = tenant.pasid_valid && !attr.translated && !pick_msg;
-    frame.prefix_valid = prefix_valid;
-    frame.prefix       = prefix_valid ? pasid_prefix(tenant) : '0;
-    frame.hdr          = mem_hdr(attr, fn_i.rid, addr, bytes);
+    if (picked) begin
+      frame.prefix_valid = tenant.pasid_valid && !attr.translated;
+      frame.prefix       = frame.prefix_valid ? pasid_prefix(tenant) : '0;
+      frame.hdr          = mem_hdr(attr, fn_i.rid, addr, bytes);
+    end
   end
 
   assign note = '{
@@ -200,25 +198,23 @@ module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (
 
   // --- send -------------------------------------------------------------------------------------
 
-  logic      out_valid_q, out_ready, gate_ready, load, left, lost;
-  tlp_beat_t out_q;
-  note_t     out_note_q;
+  /// Two places, so that what is chosen does not depend on `tx_ready_i` in the same clock.
+  typedef struct packed {
+    tlp_beat_t beat;
+    note_t     note;
+  } out_t;
 
-  assign advance   = !fetch_valid_q || out_ready;
-  assign out_ready = !out_valid_q || left || lost;
-  assign load      = out_ready && fetch_valid_q;
+  logic out_valid, out_room, gate_ready, load, left, lost;
+  out_t next, out;
+
+  assign advance   = !fetch_valid_q || out_room;
+  assign load      = fetch_valid_q && out_room;
   assign buf_use_o = load && !fetch_inline_q;
-  assign lost      = out_valid_q && halt_i && !out_note_q.msg && !started_o;
-  assign left      = out_valid_q && !lost && (out_note_q.silent || gate_ready);
 
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) out_valid_q <= 1'b0;
-    else if (out_ready) out_valid_q <= fetch_valid_q;
-  end
-
-  always_ff @(posedge clk_i) begin
+  always_comb begin
+    next = '0;
     if (load) begin
-      out_q <= '{
+      next.beat = '{
         rsvd:         '0,
         prefix_valid: frame_q.prefix_valid,
         eop:          frame_q.eop,
@@ -228,45 +224,70 @@ module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (
         hdr:          frame_q.hdr,
         data:         fetch_inline_q ? inline_q : buf_data_i
       };
-      out_note_q <= note_q;
+      next.note = note_q;
     end
   end
+
+  siov_fifo #(.data_t(out_t), .Depth(2)) u_out (
+    .clk_i   (clk_i),
+    .rst_ni  (rst_ni),
+    .valid_i (fetch_valid_q),
+    .ready_o (out_room),
+    .data_i  (next),
+    .valid_o (out_valid),
+    .ready_i (left || lost),
+    .data_o  (out),
+    .count_o ()
+  );
 
   siov_tlp_gate u_gate (
     .clk_i     (clk_i),
     .rst_ni    (rst_ni),
     .go_i      (go_i),
-    .valid_i   (out_valid_q && !lost && !out_note_q.silent),
+    .valid_i   (out_valid && !lost && !out.note.silent),
     .ready_o   (gate_ready),
-    .eop_i     (out_q.eop),
+    .eop_i     (out.beat.eop),
     .valid_o   (tx_valid_o),
     .ready_i   (tx_ready_i),
     .started_o (started_o)
   );
 
-  assign tx_o           = out_q;
-  assign ended_o        = left && out_note_q.chunk;
-  assign ended_job_o    = out_note_q.job;
-  assign ended_failed_o = out_note_q.failed;
-  assign ended_offset_o = out_note_q.offset;
-  assign rec_done_o     = left && out_note_q.rec;
-  assign rec_status_o   = out_note_q.status;
-  assign ended_epoch_o  = out_note_q.epoch;
-  assign log_done_o     = left && out_note_q.log;
-  assign msg_done_o     = left && out_note_q.msg;
-  assign busy_o         = fetch_valid_q || out_valid_q;
+  assign lost           = out_valid && halt_i && !out.note.msg && !started_o;
+  assign left           = out_valid && !lost && (out.note.silent || gate_ready);
+  assign tx_o           = out.beat;
+  assign ended_o        = left && out.note.chunk;
+  assign ended_job_o    = out.note.job;
+  assign ended_failed_o = out.note.failed;
+  assign ended_offset_o = out.note.offset;
+  assign rec_done_o     = left && out.note.rec;
+  assign rec_status_o   = out.note.status;
+  assign ended_epoch_o  = out.note.epoch;
+  assign log_done_o     = left && out.note.log;
+  assign msg_done_o     = left && out.note.msg;
+  assign busy_o         = fetch_valid_q || out_valid;
 
   // --- rules ------------------------------------------------------------------------------------
 
-  logic sop;
-  assign sop = tx_valid_o && out_q.sop;
+  // Looked at in small signals: an assertion samples all that it names, each clock.
+  logic msg_has_pasid, rec_askew, crosses;
+
+  always_comb begin
+    msg_has_pasid = 1'b0;
+    rec_askew     = 1'b0;
+    crosses       = 1'b0;
+    if (rec_valid_i) rec_askew = rec_i.rec.addr[4:0] != '0;
+    if (load && frame_q.sop) begin
+      msg_has_pasid = note_q.msg && frame_q.prefix_valid;
+      crosses       = 11'(frame_q.hdr[frame_q.hdr[0][29] ? 3 : 2][11:2]) +
+                      11'(frame_q.hdr[0][9:0]) > 11'd1024;
+    end
+  end
 
   MessageHasNoPasid_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      sop && out_note_q.msg |-> !out_q.prefix_valid) else $error("message with a PASID");
+      !msg_has_pasid) else $error("message with a PASID");
   RecordIsAligned_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      rec_valid_i |-> rec_i.rec.addr[4:0] == '0) else $error("record not on 32 bytes");
+      !rec_askew) else $error("record not on 32 bytes");
   WriteWithin4KiB_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      sop |-> 11'(out_q.hdr[out_q.hdr[0][29] ? 3 : 2][11:2]) + 11'(out_q.hdr[0][9:0]) <= 11'd1024)
-      else $error("write crosses 4 KiB");
+      !crosses) else $error("write crosses 4 KiB");
 
 endmodule

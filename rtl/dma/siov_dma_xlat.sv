@@ -90,7 +90,7 @@ module siov_dma_xlat import siov_pkg::*, siov_dma_pkg::*; #(
 
   lookup_rsp_t first_rsp_q, first_rsp;
   answer_t     answer, answer_head;
-  logic        answered, answer_valid, answers_ready, first_held_q;
+  logic        answered, answer_valid, answers_ready, first_held_q, hit_in, hit_out;
 
   assign answered  = answered_q.valid && answered_q.last;
   assign first_rsp = answered_q.two ? first_rsp_q : lk_rsp_i;
@@ -102,19 +102,22 @@ module siov_dma_xlat import siov_pkg::*, siov_dma_pkg::*; #(
   end
 
   always_comb begin
-    answer = '{
-      kind:    AnswerHit,
-      epoch:   lk_rsp_i.epoch,
-      waits:   2'(lk_rsp_i.kind == XlatWait) +
-               2'(answered_q.two && first_rsp_q.kind == XlatWait),
-      first:   '{translated: !first_rsp.untranslated, page: first_rsp.page},
-      last:    '{translated: !lk_rsp_i.untranslated, page: lk_rsp_i.page},
-      in_last: !answered_q.two || first_rsp_q.kind != XlatFault,
-      status:  first_rsp.kind == XlatFault ? first_rsp.status : lk_rsp_i.status
-    };
-    if (answer.waits != '0) answer.kind = AnswerWait;
-    else if (first_rsp.kind == XlatFault || lk_rsp_i.kind == XlatFault) answer.kind = AnswerFault;
-    else if (first_rsp.epoch != lk_rsp_i.epoch) answer.kind = AnswerAgain;
+    answer = '0;
+    if (answered) begin
+      answer = '{
+        kind:    AnswerHit,
+        epoch:   lk_rsp_i.epoch,
+        waits:   2'(lk_rsp_i.kind == XlatWait) +
+                 2'(answered_q.two && first_rsp_q.kind == XlatWait),
+        first:   '{translated: !first_rsp.untranslated, page: first_rsp.page},
+        last:    '{translated: !lk_rsp_i.untranslated, page: lk_rsp_i.page},
+        in_last: !answered_q.two || first_rsp_q.kind != XlatFault,
+        status:  first_rsp.kind == XlatFault ? first_rsp.status : lk_rsp_i.status
+      };
+      if (answer.waits != '0) answer.kind = AnswerWait;
+      else if (first_rsp.kind == XlatFault || lk_rsp_i.kind == XlatFault) answer.kind = AnswerFault;
+      else if (first_rsp.epoch != lk_rsp_i.epoch) answer.kind = AnswerAgain;
+    end
   end
 
   siov_fifo #(.data_t(answer_t), .Depth(Depth)) u_answers (
@@ -144,15 +147,16 @@ module siov_dma_xlat import siov_pkg::*, siov_dma_pkg::*; #(
   // does a first hit that waits for its last.
   logic [1:0][$clog2(Depth+1)-1:0] hits_q;
 
+  assign hit_in  = answered && answer.kind == AnswerHit;
+  assign hit_out = item_valid && out_valid_o && out_ready_i && answer_o.kind == AnswerHit;
+
   always_ff @(posedge clk_i) begin
     for (int unsigned e = 0; e < 2; e++) begin
       if (!rst_ni) begin
         hits_q[e] <= '0;
-      end else begin
-        hits_q[e] <= hits_q[e] +
-            $bits(hits_q[e])'(answered && answer.kind == AnswerHit && answer.epoch == e[0]) -
-            $bits(hits_q[e])'(item_valid && out_valid_o && out_ready_i &&
-                              answer_o.kind == AnswerHit && answer_o.epoch == e[0]);
+      end else if (hit_in || hit_out) begin
+        hits_q[e] <= hits_q[e] + $bits(hits_q[e])'(hit_in && answer.epoch == e[0]) -
+                                 $bits(hits_q[e])'(hit_out && answer_o.epoch == e[0]);
       end
     end
   end

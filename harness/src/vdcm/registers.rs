@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use siov_firmware::regs;
+use siov_firmware::{abi, regs};
 
 use super::msix::{MsixTable, VECTORS};
 use crate::dsa::field::{get, put, put32};
@@ -258,11 +258,14 @@ fn msix(offset: u32) -> Option<u32> {
 }
 
 /// Registers that tell what the device is: one queue in one group with one engine, configured and
-/// not configurable, without IMS.
+/// not configurable, without IMS, event log and commands on PASIDs.
 fn constant(physical: &Capabilities, wq: &WqConfig) -> BTreeMap<u32, u32> {
     const UNIT: u32 = 0x100;
     let gencap_hidden = put(regs::SIOV_GENCAP_CONFIG_EN_MASK, u64::MAX)
-        | put(regs::SIOV_GENCAP_IMS_SIZE_MASK, u64::MAX);
+        | put(regs::SIOV_GENCAP_IMS_SIZE_MASK, u64::MAX)
+        | put(regs::SIOV_GENCAP_EVL_MASK, u64::MAX)
+        | put(regs::SIOV_GENCAP_EVL_OVERFLOW_MASK, u64::MAX);
+    let commands_hidden = 1 << abi::SIOV_CMD_DRAIN_PASID | 1 << abi::SIOV_CMD_ABORT_PASID;
     let wqcap_own =
         put(regs::SIOV_WQCAP_TOTAL_SIZE_MASK, wq.size) | put(regs::SIOV_WQCAP_NUM_WQS_MASK, 1_u32);
     let wqcap_hidden = put(regs::SIOV_WQCAP_TOTAL_SIZE_MASK, u64::MAX)
@@ -290,7 +293,10 @@ fn constant(physical: &Capabilities, wq: &WqConfig) -> BTreeMap<u32, u32> {
             put(regs::SIOV_ENGCAP_NUM_ENGINES_MASK, 1_u32),
         ),
         (regs::SIOV_OFFSETS0_OFFSET, offsets),
-        (regs::SIOV_CMDCAP_OFFSET, physical.commands.into()),
+        (
+            regs::SIOV_CMDCAP_OFFSET,
+            (physical.commands & !commands_hidden).into(),
+        ),
         (GRPCFG + regs::SIOV_GRPCFG_WQS_OFFSET, 1),
         (GRPCFG + regs::SIOV_GRPCFG_ENGINES_OFFSET, 1),
         (WQCFG + regs::SIOV_WQCFG_SIZE_OFFSET, wq.size.into()),

@@ -8,7 +8,7 @@ use crate::dsa::Status;
 fn registers() -> Registers {
     let capabilities = Capabilities {
         version: 0x200,
-        gencap: regs::SIOV_GENCAP_RESET.into(),
+        gencap: regs::SIOV_GENCAP_RESET,
         wqcap: regs::SIOV_WQCAP_RESET | 0x0010_0100,
         grpcap: regs::SIOV_GRPCAP_RESET.into(),
         engcap: 4,
@@ -31,11 +31,14 @@ fn error() -> SoftwareError {
 }
 
 #[test]
-fn configuration_is_fixed_and_there_is_no_ims() {
+fn configuration_is_fixed_and_there_is_no_ims_and_no_event_log() {
     let gencap = registers().read32(regs::SIOV_GENCAP_OFFSET);
+    let gencap_high = registers().read32(regs::SIOV_GENCAP_OFFSET + 4);
 
     assert_eq!(get(gencap, regs::SIOV_GENCAP_CONFIG_EN_MASK), 0);
     assert_eq!(get(gencap, regs::SIOV_GENCAP_IMS_SIZE_MASK), 0);
+    assert_eq!(get(gencap, regs::SIOV_GENCAP_EVL_MASK), 0);
+    assert_eq!(gencap_high, 0);
     assert_eq!(get(gencap, regs::SIOV_GENCAP_CMDCAP_MASK), 1);
 }
 
