@@ -6,6 +6,7 @@
 
 mod error;
 mod files;
+mod fuzz;
 mod replay;
 mod run;
 
@@ -31,6 +32,8 @@ enum Command {
     Run(run::Args),
     /// Drive the device alone with a record, and check that it does the same again.
     Replay(replay::Args),
+    /// Play random traffic, legal and illegal, and check that the device stands it.
+    Fuzz(fuzz::Args),
     /// Print the JSON Schema of scenario files.
     Schema,
     /// Print the device's configuration space as `lspci -xxxx` does, for `lspci -F`.
@@ -66,6 +69,7 @@ fn execute(command: Command) -> Result<(), CliError> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Replay(args) => replay::replay(&args),
+        Command::Fuzz(args) => fuzz::fuzz(&args),
         Command::Schema => {
             let schema = serde_json::to_string_pretty(&Scenario::schema())?;
             files::print(&schema)

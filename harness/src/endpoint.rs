@@ -8,6 +8,7 @@ use std::fmt;
 use std::ops::{Add, AddAssign, Sub};
 
 use serde::{Deserialize, Serialize};
+pub use siov_sim::{CreditLimit, Credits};
 
 /// A point in simulated time: clock cycles since reset.
 #[derive(
@@ -100,4 +101,8 @@ pub trait Endpoint {
 
     /// Whether nothing is in flight in the device or on its way to it.
     fn idle(&self) -> bool;
+
+    /// Grants credits to the device; infinite after reset. Totals never shrink below what the
+    /// device has spent.
+    fn set_credits(&mut self, credits: &Credits);
 }

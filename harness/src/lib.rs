@@ -7,9 +7,12 @@
 #![forbid(unsafe_code)]
 
 pub mod bench;
+pub mod checker;
 pub mod cli;
 pub mod dsa;
 pub mod endpoint;
+pub mod faults;
+pub mod fuzz;
 pub mod guest;
 pub mod host;
 pub mod iommu;

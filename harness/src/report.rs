@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::dsa::Status;
 use crate::endpoint::Cycle;
+use crate::faults::Injected;
 use crate::guest::Via;
 use crate::iommu::{Counts, FaultRecord};
 use crate::vdcm::Traps;
@@ -26,6 +27,10 @@ pub struct Report {
     pub dma_faults: Vec<DmaFault>,
     /// What the IOMMU has done.
     pub iommu: Counts,
+    /// Faults put into the traffic, by what they did.
+    pub injected: Injected,
+    /// Errors that the device's AER registers hold.
+    pub errors: Vec<&'static str>,
     /// The run as a whole.
     pub totals: Totals,
     /// What was not as it must be; empty after a good run.
@@ -201,6 +206,7 @@ impl fmt::Display for Report {
                 self.fault_table().trim_fmt()
             )?;
         }
+        self.events(f)?;
         writeln!(f, "\n{}", self.totals_table().trim_fmt())?;
         for failure in &self.failures {
             writeln!(f, "FAILED: {failure}")?;
@@ -210,6 +216,35 @@ impl fmt::Display for Report {
 }
 
 impl Report {
+    /// What happened beside the work, in words; nothing if nothing did.
+    fn events(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = [
+            (
+                "the device asked for {} translations",
+                self.iommu.translation_requests,
+            ),
+            ("the device asked for {} pages", self.iommu.page_requests),
+            (
+                "the host answered {} page request groups",
+                self.iommu.page_responses,
+            ),
+            (
+                "the host had the device forget pages {} times",
+                self.iommu.device_invalidations,
+            ),
+        ];
+        for (text, count) in counts.iter().filter(|(_, count)| *count > 0) {
+            writeln!(f, "{}", text.replace("{}", &grouped(*count)))?;
+        }
+        for (deed, count) in &self.injected {
+            writeln!(f, "{} faults were put in: {deed}", grouped(*count))?;
+        }
+        for error in &self.errors {
+            writeln!(f, "the device reports in AER: {error}")?;
+        }
+        Ok(())
+    }
+
     fn vdev_table(&self) -> Table {
         let mut table = table(&[
             "vm",

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use siov_sim::{Config, Model, StopOn, Straps};
+use siov_sim::{Config, Credits, Model, StopOn, Straps};
 
 use crate::endpoint::{Cycle, Endpoint, EndpointError, Stop};
 
@@ -66,6 +66,10 @@ impl Endpoint for RtlEndpoint {
 
     fn idle(&self) -> bool {
         self.model.is_idle()
+    }
+
+    fn set_credits(&mut self, credits: &Credits) {
+        self.model.set_credits(credits);
     }
 }
 

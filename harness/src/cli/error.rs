@@ -73,6 +73,14 @@ pub enum CliError {
         /// The build of this program.
         own: &'static str,
     },
+    /// Random traffic has found something.
+    #[error("{source}\n  to see why in waves: the same command with --seed {seed} --wave siov.fst")]
+    Fuzz {
+        /// The seed of the run.
+        seed: u64,
+        /// What it has found.
+        source: crate::fuzz::FuzzError,
+    },
     /// The configuration space could not be read.
     #[error(transparent)]
     Lspci(#[from] LspciError),

@@ -38,6 +38,9 @@ pub struct Args {
     /// Seed of all random choices, instead of the scenario's.
     #[arg(long)]
     pub seed: Option<u64>,
+    /// Do not check the TLPs against the rules of PCIe.
+    #[arg(long)]
+    pub no_checker: bool,
 }
 
 /// Plays a scenario.
@@ -46,6 +49,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     if let Some(seed) = args.seed {
         scenario.host.seed = seed;
     }
+    scenario.host.checker &= !args.no_checker;
     let straps = scenario.device.profile.straps();
     let listeners = listeners(args, &scenario, straps)?;
     let report_file = args.report.as_deref().map(files::create).transpose()?;

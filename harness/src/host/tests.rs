@@ -12,7 +12,7 @@ use std::rc::Rc;
 use siov_sim::Straps;
 
 use super::*;
-use crate::endpoint::{Cycle, Endpoint, EndpointError, Stop};
+use crate::endpoint::{Credits, Cycle, Endpoint, EndpointError, Stop};
 use crate::iommu::FaultReason;
 use crate::mem::{Gpa, Hpa, Memory};
 use crate::pcie::tlp::{
@@ -79,6 +79,10 @@ impl Endpoint for Scripted {
 
     fn idle(&self) -> bool {
         self.rtl.idle()
+    }
+
+    fn set_credits(&mut self, credits: &Credits) {
+        self.rtl.set_credits(credits);
     }
 }
 
@@ -192,6 +196,7 @@ fn with_setup<F: Future>(test: impl FnOnce(Setup) -> F) -> F::Output {
     };
     let knobs = Knobs {
         invalidation_timeout: TIMEOUT,
+        checker: false, // the script asks although nothing is enabled
         ..Knobs::default()
     };
     let host = Host::new(Box::new(endpoint), Memory::new(16 << 20).unwrap(), knobs);

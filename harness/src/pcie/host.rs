@@ -13,6 +13,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::access::{Access, AccessError};
+use super::credits::{CreditClass, CreditWindow};
 use super::listener::TlpListener;
 use super::msi::{Msi, MsiVector};
 use super::root_complex::RootComplex;
@@ -20,6 +21,7 @@ use super::tlp::{AddressType, Attributes, ConfigRequest, MemRequest, Message, Tl
 use super::waits::{WaitFor, WaitId};
 use super::{Bdf, Knobs, Stats, Tag};
 use crate::endpoint::{Cycle, Endpoint};
+use crate::faults::{Fault, Injected, Injector};
 use crate::iommu::{self, Iommu};
 use crate::mem::{Hpa, Memory};
 
@@ -245,15 +247,49 @@ impl Host {
         Ok(())
     }
 
-    /// Sends a TLP as it is, legal or not. Completions to it count as unexpected.
+    /// Sends a TLP as it is, legal or not: no fault is put in, and the checker does not judge it.
+    /// Completions to it count as unexpected.
     pub fn send_raw(&self, words: &[u32]) {
-        let mut rc = self.rc();
-        let now = rc.endpoint.now();
-        rc.send_words(now, words);
+        self.rc().send_deliberate(words);
+    }
+
+    /// Puts a fault into the traffic from now on.
+    pub fn inject(&self, fault: Fault) {
+        let rc = &mut *self.rc();
+        let seed = rc.knobs.seed;
+        rc.faults
+            .get_or_insert_with(|| Box::new(Injector::new(seed)))
+            .add(fault);
+    }
+
+    /// Faults put in so far, by the name of the deed.
+    pub fn injected(&self) -> Injected {
+        let rc = self.rc();
+        rc.faults
+            .as_ref()
+            .map(|faults| faults.injected().clone())
+            .unwrap_or_default()
+    }
+
+    /// Sets how much of a class the device may send before the root complex has taken it.
+    pub fn set_credit_window(&self, class: CreditClass, window: CreditWindow) {
+        let rc = &mut *self.rc();
+        rc.credits.set(class, window, rc.mps);
+        rc.grant_credits();
+    }
+
+    /// Tells the checker of a descriptor that is to write its record before it sends `message`.
+    pub fn expect_record(&self, message: Msi, record: Hpa) {
+        if let Some(checker) = &mut self.rc().checker {
+            checker.expect_record(message, record);
+        }
     }
 
     /// Claims an interrupt message. A second claim of the same message shares its count.
     pub fn on_msi(&self, msi: Msi) -> MsiVector {
+        if let Some(checker) = &mut self.rc().checker {
+            checker.claimed(msi);
+        }
         MsiVector::new(self.clone(), msi)
     }
 

@@ -42,6 +42,8 @@ pub struct Knobs {
     pub completion_timeout: u64,
     /// Silent cycles, with no timer pending, after which waiting tasks are said to be deadlocked.
     pub deadlock_after: u64,
+    /// Stop the run when a TLP breaks a rule ([`crate::checker`]).
+    pub checker: bool,
     /// The root complex's own requester and completer ID.
     pub root: Bdf,
     /// The bus that the device is on.
@@ -64,6 +66,7 @@ impl Default for Knobs {
             mrrs: 512,
             completion_timeout: 100_000,
             deadlock_after: 1_000_000,
+            checker: true,
             root: Bdf::new(0, 0, 0),
             device_bus: 1,
             mmio_base: 0x40_0000_0000,

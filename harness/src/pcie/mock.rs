@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use super::tlp::{Tlp, TlpRef};
-use crate::endpoint::{Cycle, Endpoint, EndpointError, Stop};
+use crate::endpoint::{Credits, Cycle, Endpoint, EndpointError, Stop};
 
 /// What the device sends in reply to a host TLP, each after so many cycles (at least 1).
 pub(crate) type Replies = Vec<(u64, Tlp)>;
@@ -138,4 +138,6 @@ impl Endpoint for Mock {
     fn idle(&self) -> bool {
         self.incoming.is_empty() && self.outgoing.is_empty()
     }
+
+    fn set_credits(&mut self, _: &Credits) {}
 }

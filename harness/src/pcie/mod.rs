@@ -8,6 +8,7 @@
 mod access;
 pub mod codec;
 mod completer;
+mod credits;
 mod enumerate;
 mod host;
 mod ids;
@@ -27,6 +28,7 @@ mod waits;
 mod watch;
 
 pub use access::{Access, AccessError};
+pub use credits::{CreditClass, CreditWindow};
 pub use enumerate::{Bar, Capability, DeviceInfo, EnumerateError, ExtendedCapability};
 pub use host::Host;
 pub use ids::{Bdf, Pasid, Tag};

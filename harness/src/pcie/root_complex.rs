@@ -6,6 +6,7 @@
 
 use super::codec::MAX_DWORDS;
 use super::completer::Completer;
+use super::credits::CreditWindows;
 use super::listener::{Direction, TlpEvent, TlpListener};
 use super::msi::MsiSink;
 use super::requester::Requester;
@@ -17,7 +18,9 @@ use super::tlp::{
 use super::waits::Waits;
 use super::watch::LineWatch;
 use super::{Bdf, Knobs, Tag};
+use crate::checker::Checker;
 use crate::endpoint::{Cycle, Endpoint, Stop};
+use crate::faults::{Injector, Outgoing, Received};
 use crate::iommu::{self, Effect, Iommu, PageRequest, Target};
 use crate::mem::{Hpa, Iova, Memory};
 
@@ -54,6 +57,11 @@ pub(super) struct RootComplex {
     pub listeners: Vec<Box<dyn TlpListener>>,
     pub messages: Vec<(Cycle, Message)>,
     pub stats: Stats,
+    /// `None` if it is switched off.
+    pub checker: Option<Box<Checker>>,
+    /// `None` until a fault is to be put in.
+    pub faults: Option<Box<Injector>>,
+    pub credits: CreditWindows,
     completer: Completer,
     /// When a TLP last passed, either way.
     last_tlp: Cycle,
@@ -68,7 +76,6 @@ impl RootComplex {
     pub fn new(endpoint: Box<dyn Endpoint>, memory: Memory, knobs: Knobs) -> Self {
         Self {
             endpoint,
-            memory,
             iommu: Iommu::new(knobs.root, knobs.invalidation_timeout),
             mps: RESET_MPS,
             requester: Requester::new(knobs.root),
@@ -79,11 +86,17 @@ impl RootComplex {
             listeners: Vec::new(),
             messages: Vec::new(),
             stats: Stats::default(),
+            checker: knobs
+                .checker
+                .then(|| Box::new(Checker::new(knobs.root, knobs.rcb, memory.clone()))),
+            faults: None,
+            credits: CreditWindows::default(),
             completer: Completer::new(&knobs),
             last_tlp: Cycle(0),
             failure: None,
             tx: Vec::with_capacity(MAX_DWORDS),
             rx: Vec::with_capacity(MAX_DWORDS),
+            memory,
             knobs,
         }
     }
@@ -137,24 +150,65 @@ impl RootComplex {
     /// Sends a TLP that is ready in cycle `ready_at`, or now if that is past.
     pub fn send_words(&mut self, ready_at: Cycle, words: &[u32]) {
         let ready_at = ready_at.max(self.endpoint.now());
+        let Some(mut faults) = self.faults.take() else {
+            return self.queue(ready_at, words, false);
+        };
+        let mut sent = Vec::new();
+        let mut lost = Vec::new();
+        faults.to_device(
+            ready_at,
+            words,
+            |outgoing| sent.push(outgoing.clone()),
+            |tag| lost.push(tag),
+        );
+        self.faults = Some(faults);
+        if let Some(checker) = &mut self.checker {
+            lost.into_iter().for_each(|tag| checker.excuse(tag));
+        }
+        for outgoing in &sent {
+            let Outgoing {
+                ready_at,
+                words,
+                deliberate,
+            } = outgoing;
+            self.queue(*ready_at, words, *deliberate);
+        }
+    }
+
+    /// Sends a TLP that may break any rule.
+    pub fn send_deliberate(&mut self, words: &[u32]) {
+        self.queue(self.endpoint.now(), words, true);
+    }
+
+    fn queue(&mut self, ready_at: Cycle, words: &[u32], deliberate: bool) {
         self.last_tlp = self.last_tlp.max(ready_at);
         let sent = self
             .endpoint
             .push(ready_at, words)
             .map_err(RunError::from)
-            .and_then(|()| self.tell(Direction::ToDevice, ready_at, words));
+            .and_then(|()| self.tell(Direction::ToDevice, ready_at, words, deliberate));
         if let Err(error) = sent {
             self.failure.get_or_insert(error);
         }
     }
 
-    fn tell(&mut self, direction: Direction, cycle: Cycle, words: &[u32]) -> Result<(), RunError> {
+    fn tell(
+        &mut self,
+        direction: Direction,
+        cycle: Cycle,
+        words: &[u32],
+        deliberate: bool,
+    ) -> Result<(), RunError> {
+        let event = TlpEvent {
+            direction,
+            cycle,
+            words,
+        };
         for listener in &mut self.listeners {
-            listener.tlp(&TlpEvent {
-                direction,
-                cycle,
-                words,
-            })?;
+            listener.tlp(&event)?;
+        }
+        if let Some(checker) = &mut self.checker {
+            checker.check(&event, deliberate)?;
         }
         Ok(())
     }
@@ -166,12 +220,55 @@ impl RootComplex {
             words.clear();
             words.extend_from_slice(tlp);
             self.last_tlp = self.last_tlp.max(cycle);
-            self.tell(Direction::FromDevice, cycle, &words)?;
-            self.handle(cycle, &words)?;
+            self.tell(Direction::FromDevice, cycle, &words, false)?;
+            if self.credits.taken(&words) {
+                self.grant_credits();
+            }
+            match self
+                .faults
+                .as_mut()
+                .map(|faults| faults.from_device(&mut words))
+            {
+                None | Some(Received::Pass) => self.handle(cycle, &words)?,
+                Some(Received::Twice) => {
+                    self.handle(cycle, &words)?;
+                    self.handle(cycle, &words)?;
+                }
+                Some(Received::Lost) => self.lost(&words),
+                Some(Received::Refused(status)) => self.refuse_read(cycle, &words, status),
+            }
             self.carry_out_effects(cycle);
         }
         self.rx = words;
         Ok(())
+    }
+
+    /// Lets the device know what it may send.
+    pub fn grant_credits(&mut self) {
+        let credits = self.credits.credits();
+        self.endpoint.set_credits(&credits);
+        if let Some(checker) = &mut self.checker {
+            checker.grant(credits);
+        }
+    }
+
+    /// A device TLP that is not handled: nothing is said of its tag any more.
+    fn lost(&mut self, words: &[u32]) {
+        if let (Ok(Tlp::MemRead { request }), Some(checker)) =
+            (TlpRef::decode(words), &mut self.checker)
+        {
+            checker.excuse(request.tag);
+        }
+    }
+
+    /// Answers a device read otherwise than the memory behind it would.
+    fn refuse_read(&mut self, cycle: Cycle, words: &[u32], status: CompletionStatus) {
+        if let Ok(Tlp::MemRead { request }) = TlpRef::decode(words) {
+            let id = (request.requester, request.tag);
+            let lower_address = (request.first_byte() & 0x7f) as u8;
+            let answer = (status, request.byte_count(), lower_address);
+            self.answer(cycle, id, request.attr, answer);
+        }
     }
 
     fn handle(&mut self, cycle: Cycle, words: &[u32]) -> Result<(), RunError> {
@@ -383,15 +480,27 @@ impl RootComplex {
     fn refuse(
         &mut self,
         cycle: Cycle,
-        (requester, tag): (Bdf, Tag),
+        id: (Bdf, Tag),
         attr: Attributes,
         byte_count: u32,
         lower_address: u8,
     ) {
         self.stats.unsupported += 1;
+        let status = CompletionStatus::UnsupportedRequest;
+        self.answer(cycle, id, attr, (status, byte_count, lower_address));
+    }
+
+    /// Answers a non-posted request without data.
+    fn answer(
+        &mut self,
+        cycle: Cycle,
+        (requester, tag): (Bdf, Tag),
+        attr: Attributes,
+        (status, byte_count, lower_address): (CompletionStatus, u32, u8),
+    ) {
         let completion = Completion {
             completer: self.knobs.root,
-            status: CompletionStatus::UnsupportedRequest,
+            status,
             byte_count: byte_count as u16,
             requester,
             tag,

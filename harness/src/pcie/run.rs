@@ -17,6 +17,7 @@ use tokio::task::LocalSet;
 
 use super::codec::TlpError;
 use super::host::Host;
+use crate::checker::Violation;
 use crate::endpoint::{Cycle, EndpointError};
 
 /// Why a run ended before its main task did.
@@ -45,6 +46,9 @@ pub enum RunError {
         /// The TLP.
         words: Vec<u32>,
     },
+    /// A TLP broke a rule.
+    #[error(transparent)]
+    Rule(#[from] Box<Violation>),
     /// The device failed.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),

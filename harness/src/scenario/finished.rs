@@ -127,7 +127,11 @@ impl Finished {
 /// How descriptors ended otherwise than expected, if any did.
 fn unexpected(workload: &Workload, outcomes: &[Outcome]) -> Option<String> {
     let expected = workload.expect.0;
-    let wrong = || outcomes.iter().filter(|o| o.status != expected);
+    let tolerated = |status| workload.tolerate.iter().any(|other| other.0 == status);
+    let wrong = || {
+        let others = outcomes.iter().filter(|o| o.status != expected);
+        others.filter(|o| !tolerated(o.status))
+    };
     let first = wrong().next()?;
     Some(format!(
         "{} of {} descriptors ended otherwise than with `{}`, the first with `{}`",

@@ -9,6 +9,7 @@
 //! `check`, and both name the place in the file.
 
 mod check;
+mod fault;
 mod finished;
 mod number;
 mod poke;
@@ -21,6 +22,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use check::MAX_TRANSFER;
+pub use fault::FaultSetting;
 pub use number::Number;
 pub use run::RunError;
 pub use types::{

@@ -60,7 +60,19 @@ impl Scenario {
             split_completions: self.host.split == Split::Random,
             mps: self.host.mps,
             mrrs: self.host.mrrs,
+            checker: self.host.checker,
+            deadlock_after: self.patience(),
             ..Knobs::default()
+        }
+    }
+
+    /// Silent cycles that are no deadlock yet: the device may be waiting for a completion that a
+    /// fault has taken, and its Completion Timeout is longer than anything else.
+    fn patience(&self) -> u64 {
+        const COMPLETION_TIMEOUT: u64 = 4_000_000;
+        match self.faults.is_empty() {
+            true => Knobs::default().deadlock_after,
+            false => COMPLETION_TIMEOUT,
         }
     }
 
@@ -100,15 +112,22 @@ impl Scenario {
 
     async fn play(&self, host: &Host, progress: &dyn Fn()) -> Result<Report, RunError> {
         let driver = Driver::probe(host).await?;
+        if self.host.ats {
+            driver.enable_ats(None).await?;
+        }
         let wqs = self.wq_configs();
         driver.configure(&wqs).await?;
         let tenants = Tenant::create_all(self, &driver, &wqs)?;
+        for setting in &self.faults {
+            host.inject(setting.fault());
+        }
         let barrier = Barrier::new(tenants.len());
         let lives = tenants
             .into_iter()
             .map(|tenant| tenant.live(&barrier, progress));
         let finished = try_join_all(lives).await?;
-        Ok(self.report(host, &driver, &finished))
+        let errors = aer_errors(host, &driver).await?;
+        Ok(self.report(host, &driver, &finished, errors))
     }
 
     /// One queue for each virtual device, in the order of the scenario.
@@ -125,7 +144,13 @@ impl Scenario {
             .collect()
     }
 
-    fn report(&self, host: &Host, driver: &Driver, finished: &[Finished]) -> Report {
+    fn report(
+        &self,
+        host: &Host,
+        driver: &Driver,
+        finished: &[Finished],
+        errors: Vec<&'static str>,
+    ) -> Report {
         let completions = finished.iter().flat_map(Finished::completions).collect();
         let steady = SteadyState::of(completions);
         let mut failures: Vec<String> = finished.iter().flat_map(Finished::failures).collect();
@@ -136,7 +161,7 @@ impl Scenario {
         failures.extend(interrupt_faults.iter().map(FaultRecord::to_string));
         failures.extend(host_failures(host, driver));
         let pokes: Vec<_> = finished.iter().flat_map(Finished::poke_reports).collect();
-        if pokes.is_empty() && !dma_faults.is_empty() {
+        if pokes.is_empty() && self.faults.is_empty() && !dma_faults.is_empty() {
             let count = dma_faults.len();
             failures.push(format!(
                 "the IOMMU has blocked {count} requests of good descriptors"
@@ -147,6 +172,8 @@ impl Scenario {
             pokes,
             dma_faults: dma_faults.iter().map(DmaFault::from).collect(),
             iommu: host.iommu_counts(),
+            injected: host.injected(),
+            errors,
             totals: Totals {
                 cycles: host.now().0,
                 cycles_per_descriptor: steady.cycles_per_descriptor,
@@ -157,6 +184,29 @@ impl Scenario {
             failures,
         }
     }
+}
+
+/// Errors in the device's AER status registers, by name.
+async fn aer_errors(host: &Host, driver: &Driver) -> Result<Vec<&'static str>, RunError> {
+    const AER: u16 = 0x01;
+    const UNCORRECTABLE: [(u32, &str); 6] = [
+        (12, "poisoned TLP"),
+        (14, "completion timeout"),
+        (15, "completer abort"),
+        (16, "unexpected completion"),
+        (18, "malformed TLP"),
+        (20, "unsupported request"),
+    ];
+    let info = driver.info();
+    let Some(cap) = info.extended_capability(AER) else {
+        return Ok(Vec::new());
+    };
+    let read = host.config_read32(info.bdf, cap + 4).await;
+    let status = read.map_err(DriverError::from)?;
+    let set = UNCORRECTABLE
+        .iter()
+        .filter(|(bit, _)| status >> bit & 1 != 0);
+    Ok(set.map(|(_, name)| *name).collect())
 }
 
 /// What reached the host and belongs to nobody.

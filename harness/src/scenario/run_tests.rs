@@ -5,7 +5,7 @@
 //! Every check of a run must fire: here the device's TLPs are tampered with on their way.
 
 use super::{RunError, Scenario};
-use crate::endpoint::{Cycle, Endpoint, EndpointError, Stop};
+use crate::endpoint::{Credits, Cycle, Endpoint, EndpointError, Stop};
 use crate::guest::{GuestError, GuestMemoryError};
 use crate::report::Report;
 use crate::rtl::RtlEndpoint;
@@ -58,6 +58,10 @@ impl Endpoint for Tampered {
 
     fn idle(&self) -> bool {
         self.rtl.idle()
+    }
+
+    fn set_credits(&mut self, credits: &Credits) {
+        self.rtl.set_credits(credits);
     }
 }
 

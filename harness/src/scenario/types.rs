@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Number;
+use super::{FaultSetting, Number};
 use crate::dsa::{Flags, Status};
 
 /// One run of the simulator.
@@ -30,6 +30,9 @@ pub struct Scenario {
     pub host: HostSettings,
     /// Virtual machines; all run at the same time.
     pub vms: Vec<Vm>,
+    /// Faults put into the traffic once the guests work.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<FaultSetting>,
 }
 
 /// The device.
@@ -72,6 +75,10 @@ pub struct HostSettings {
     pub mps: u16,
     /// Max_Read_Request_Size, bytes.
     pub mrrs: u16,
+    /// Let the device translate by itself (ATS).
+    pub ats: bool,
+    /// Stop when a TLP breaks a rule of PCIe. Off, a run is a little faster.
+    pub checker: bool,
 }
 
 impl Default for HostSettings {
@@ -83,6 +90,8 @@ impl Default for HostSettings {
             split: Split::default(),
             mps: 256,
             mrrs: 512,
+            ats: false,
+            checker: true,
         }
     }
 }
@@ -175,6 +184,9 @@ pub struct Workload {
     /// How each descriptor must end.
     #[serde(default)]
     pub expect: Expect,
+    /// How descriptors may end otherwise, because of faults put in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tolerate: Vec<Expect>,
 }
 
 fn default_one() -> u32 {

@@ -10,3 +10,8 @@ mod record;
 
 pub use jsonl::JsonlTrace;
 pub use record::{RecordError, RecordHeader, RecordReader, RecordWriter};
+
+/// A TLP as one line of the trace.
+pub(crate) fn describe(event: &crate::pcie::TlpEvent<'_>) -> String {
+    serde_json::to_string(&line::Line::new(event)).unwrap_or_default()
+}

@@ -32,6 +32,11 @@ fn host(device: Mock) -> (Host, Taken) {
 
 fn host_with(device: Mock, knobs: Knobs) -> (Host, Taken) {
     let taken = device.taken();
+    // Scripted devices keep only the rules that their test is about.
+    let knobs = Knobs {
+        checker: false,
+        ..knobs
+    };
     (Host::new(Box::new(device), memory(), knobs), taken)
 }
 

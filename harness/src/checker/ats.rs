@@ -1,0 +1,250 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! Address translation: which host addresses the device holds, and which it must have dropped.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::outstanding::{Kind, Slot};
+use super::rule::{Rule, Verdict, demand};
+use crate::pcie::Bdf;
+use crate::pcie::tlp::{MemRequest, Message};
+
+/// ITags are 5 bits.
+const ITAGS: usize = 32;
+
+/// A translation in the device's cache, as far as anybody outside can know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    pasid: Option<u32>,
+    /// First untranslated address.
+    from: u64,
+    /// First translated address.
+    to: u64,
+    /// log2 of bytes.
+    size: u8,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Grant {
+    read: bool,
+    write: bool,
+    global: bool,
+    /// Invalidations that name it, by ITag, and are not completed.
+    stale: u32,
+}
+
+/// How many grants reach a host page, and with which rights.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rights {
+    grants: u32,
+    read: u32,
+    write: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Invalidation {
+    requester: Option<Bdf>,
+    completions: u8,
+}
+
+/// All translations given and invalidations sent.
+#[derive(Debug, Default)]
+pub(super) struct Translations {
+    grants: BTreeMap<Key, Grant>,
+    /// By log2 of size and number of the host page of that size. Never iterated.
+    pages: HashMap<(u8, u64), Rights>,
+    /// Sizes in `pages`, bit n for 2^n bytes.
+    sizes: u64,
+    invalidations: [Invalidation; ITAGS],
+}
+
+impl Translations {
+    /// The device has nothing, and answers nothing.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The device's cache was emptied; invalidations are still answered.
+    pub fn forget(&mut self) {
+        self.grants.clear();
+        self.pages.clear();
+        self.sizes = 0;
+    }
+
+    /// Part of a Translation Completion passes. `unit` is log2 of the Smallest Translation Unit.
+    pub fn granted(&mut self, before: &Slot, data: &[u32], unit: u32) {
+        let Kind::Translation(pasid) = before.kind else {
+            return;
+        };
+        for (entry, dwords) in data.chunks_exact(2).enumerate() {
+            let value = big_endian(dwords);
+            let untranslated = before.next + ((entry as u64) << unit);
+            self.grant(pasid, untranslated, value);
+        }
+    }
+
+    fn grant(&mut self, pasid: Option<u32>, untranslated: u64, value: u64) {
+        const READ: u64 = 1;
+        const WRITE: u64 = 2;
+        const UNTRANSLATED_ONLY: u64 = 4;
+        const GLOBAL: u64 = 32;
+        if value & UNTRANSLATED_ONLY != 0 || value & (READ | WRITE) == 0 {
+            return;
+        }
+        let size = size_log2(value);
+        let mask = (1_u64 << size) - 1;
+        let key = Key {
+            pasid,
+            from: untranslated & !mask,
+            to: value & !mask & !0xfff,
+            size,
+        };
+        self.drop_grant(&key);
+        let grant = Grant {
+            read: value & READ != 0,
+            write: value & WRITE != 0,
+            global: value & GLOBAL != 0,
+            stale: 0,
+        };
+        self.grants.insert(key, grant);
+        let page = self.pages.entry((size, key.to >> size)).or_default();
+        page.grants += 1;
+        page.read += u32::from(grant.read);
+        page.write += u32::from(grant.write);
+        self.sizes |= 1 << size;
+    }
+
+    fn drop_grant(&mut self, key: &Key) {
+        let Some(grant) = self.grants.remove(key) else {
+            return;
+        };
+        if let Some(page) = self.pages.get_mut(&(key.size, key.to >> key.size)) {
+            page.grants -= 1;
+            page.read -= u32::from(grant.read);
+            page.write -= u32::from(grant.write);
+        }
+    }
+
+    /// A translated request of the device.
+    pub fn used(&self, request: &MemRequest, write: bool) -> Verdict {
+        let mut reached = Rights::default();
+        let mut sizes = self.sizes;
+        while sizes != 0 {
+            let size = sizes.trailing_zeros() as u8;
+            sizes &= sizes - 1;
+            if let Some(page) = self.pages.get(&(size, request.address >> size)) {
+                reached.grants += page.grants;
+                reached.read += page.read;
+                reached.write += page.write;
+            }
+        }
+        demand(reached.grants > 0, Rule::AtsStale)?;
+        let rights = if write { reached.write } else { reached.read };
+        demand(
+            rights > 0 || request.is_zero_length() && reached.write > 0,
+            Rule::AtsRights,
+        )
+    }
+
+    /// Whether the ITag of an Invalidate Request is free.
+    pub fn itag_free(&self, message: &Message) -> Verdict {
+        let busy = self.invalidations[itag(message)].requester.is_some();
+        demand(!busy, Rule::InvalidateTag)
+    }
+
+    /// An Invalidate Request was sent.
+    pub fn invalidating(&mut self, message: &Message, data: &[u32]) {
+        let itag = itag(message);
+        self.invalidations[itag] = Invalidation {
+            requester: Some(message.requester),
+            completions: 0,
+        };
+        let value = big_endian(data);
+        let size = size_log2(value);
+        let whole = value & !(1 << 63) & !0xfff == !(1 << 63) & !0xfff;
+        let in_range =
+            |key: &Key| whole || key.from >> size.max(key.size) == value >> size.max(key.size);
+        let with = message.pasid.map(|prefix| prefix.pasid.raw());
+        let all_pasids = value & 1 != 0;
+        for (key, grant) in &mut self.grants {
+            // Without PASID, whatever has a PASID goes too, at all addresses (PCIe 10.3.8).
+            let named = match (with, key.pasid) {
+                (None, Some(_)) => true,
+                (None, None) => in_range(key),
+                (Some(_), None) => false,
+                (Some(_), Some(_)) if all_pasids => in_range(key),
+                (Some(pasid), Some(of)) => pasid == of && !grant.global && in_range(key),
+            };
+            if named {
+                grant.stale |= 1 << itag;
+            }
+        }
+    }
+
+    /// An Invalidate Completion of the device.
+    pub fn invalidated(&mut self, message: &Message) -> Verdict {
+        let vector = message.header[1];
+        let requester = Bdf::from_raw((message.header[0] >> 16) as u16);
+        let count = match message.header[0] & 7 {
+            0 => 8,
+            count => count as u8,
+        };
+        demand(vector != 0, Rule::InvalidateCompletion)?;
+        let mut completed = 0_u32;
+        for (itag, invalidation) in self.invalidations.iter_mut().enumerate() {
+            if vector >> itag & 1 == 0 {
+                continue;
+            }
+            demand(
+                invalidation.requester == Some(requester),
+                Rule::InvalidateCompletion,
+            )?;
+            invalidation.completions += 1;
+            if invalidation.completions == count {
+                invalidation.requester = None;
+                completed |= 1 << itag;
+            }
+        }
+        self.drop_stale(completed);
+        Ok(())
+    }
+
+    fn drop_stale(&mut self, itags: u32) {
+        if itags == 0 {
+            return;
+        }
+        let pages = &mut self.pages;
+        self.grants.retain(|key, grant| {
+            let keep = grant.stale & itags == 0;
+            if !keep && let Some(page) = pages.get_mut(&(key.size, key.to >> key.size)) {
+                page.grants -= 1;
+                page.read -= u32::from(grant.read);
+                page.write -= u32::from(grant.write);
+            }
+            keep
+        });
+    }
+}
+
+fn itag(message: &Message) -> usize {
+    usize::from(message.tag.raw() & 0x1f)
+}
+
+/// Address fields of ATS come most significant byte first.
+fn big_endian(dwords: &[u32]) -> u64 {
+    match dwords {
+        &[high, low, ..] => u64::from(high.swap_bytes()) << 32 | u64::from(low.swap_bytes()),
+        _ => 0,
+    }
+}
+
+/// log2 of the bytes that an S bit and the address bits below the first 0 mean (PCIe 10.2.3.2).
+fn size_log2(value: u64) -> u8 {
+    const S: u64 = 1 << 11;
+    match value & S {
+        0 => 12,
+        _ => (13 + (value >> 12).trailing_ones() as u8).min(63),
+    }
+}

@@ -1,0 +1,230 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! Outstanding non-posted requests, and what their completions must look like.
+
+use super::rule::{Rule, Verdict, demand};
+use crate::endpoint::Cycle;
+use crate::pcie::tlp::{Attributes, Completion, CompletionStatus, ConfigRequest, MemRequest};
+use crate::pcie::{Bdf, Tag};
+
+const TAGS: usize = 1024;
+
+/// What was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    MemRead,
+    /// A Translation Request; the PASID if it has one.
+    Translation(Option<u32>),
+    ConfigRead(ConfigRequest),
+    ConfigWrite(ConfigRequest, u32),
+    DmWr,
+}
+
+/// One tag.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slot {
+    pub kind: Kind,
+    /// Address of the next byte.
+    pub next: u64,
+    /// Bytes still to come.
+    pub left: u32,
+    attr: Attributes,
+    outstanding: bool,
+    /// A fault was put in its way: how it ends is open, and when the tag is free again.
+    excused: bool,
+    /// When the last completion came, or comes.
+    ended: Cycle,
+}
+
+const FREE: Slot = Slot {
+    kind: Kind::DmWr,
+    next: 0,
+    left: 0,
+    attr: Attributes {
+        tc: 0,
+        relaxed: false,
+        no_snoop: false,
+        ido: false,
+        poisoned: false,
+    },
+    outstanding: false,
+    excused: false,
+    ended: Cycle(0),
+};
+
+/// Requests of one requester, by tag.
+#[derive(Debug)]
+pub(super) struct Outstanding {
+    slots: Box<[Slot; TAGS]>,
+}
+
+impl Default for Outstanding {
+    fn default() -> Self {
+        Self {
+            slots: Box::new([FREE; TAGS]),
+        }
+    }
+}
+
+impl Outstanding {
+    fn slot(&mut self, tag: Tag) -> &mut Slot {
+        &mut self.slots[usize::from(tag.raw()) % TAGS]
+    }
+
+    /// Whether the tag may be used for a request that is seen in `cycle`.
+    pub fn free(&mut self, tag: Tag, cycle: Cycle) -> Verdict {
+        let slot = self.slot(tag);
+        let free = slot.excused || !slot.outstanding && slot.ended <= cycle;
+        demand(free, Rule::TagUnique)
+    }
+
+    /// A request was sent.
+    pub fn sent(&mut self, tag: Tag, kind: Kind, request: (u64, u32, Attributes)) {
+        let (next, left, attr) = request;
+        let slot = self.slot(tag);
+        *slot = Slot {
+            kind,
+            next,
+            left,
+            attr,
+            outstanding: true,
+            excused: false,
+            ended: Cycle(0),
+        };
+    }
+
+    /// A memory request was sent.
+    pub fn sent_memory(&mut self, kind: Kind, request: &MemRequest) {
+        let bytes = (request.first_byte(), request.byte_count(), request.attr);
+        self.sent(request.tag, kind, bytes);
+    }
+
+    /// The request of this tag has met a fault: nothing is said of it any more.
+    pub fn excuse(&mut self, tag: Tag) {
+        self.slot(tag).excused = true;
+    }
+
+    /// No tag is in use any more; completions still come.
+    pub fn excuse_all(&mut self) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.outstanding) {
+            slot.excused = true;
+        }
+    }
+
+    /// Checks a completion, and gives the request with what it was before.
+    pub fn completed(
+        &mut self,
+        completion: &Completion,
+        status: u32,
+        dwords: usize,
+        cycle: Cycle,
+        boundary: u64,
+    ) -> Verdict<Option<Slot>> {
+        let slot = self.slot(completion.tag);
+        if slot.excused {
+            return Ok(None);
+        }
+        demand(slot.outstanding, Rule::CompletionUnasked)?;
+        demand(slot.ended <= cycle, Rule::CompletionOrder)?;
+        let before = *slot;
+        let (attr, asked) = (completion.attr, slot.attr);
+        demand(
+            (attr.tc, attr.relaxed, attr.no_snoop) == (asked.tc, asked.relaxed, asked.no_snoop),
+            Rule::CompletionAttributes,
+        )?;
+        let retry = completion.status == CompletionStatus::Retry;
+        let may_retry = matches!(
+            slot.kind,
+            Kind::ConfigRead(_) | Kind::ConfigWrite(..) | Kind::DmWr
+        );
+        demand(
+            matches!(status, 0b000 | 0b001 | 0b100) || retry && may_retry,
+            Rule::CompletionStatus,
+        )?;
+        let done = slot.take(completion, dwords, boundary)?;
+        slot.ended = cycle;
+        slot.outstanding = !done;
+        Ok(Some(before))
+    }
+}
+
+impl Slot {
+    /// Takes a completion; true if it is the last.
+    fn take(&mut self, completion: &Completion, dwords: usize, boundary: u64) -> Verdict<bool> {
+        let count = u32::from(completion.byte_count);
+        let success = completion.status == CompletionStatus::Success;
+        let reads = !matches!(self.kind, Kind::ConfigWrite(..) | Kind::DmWr);
+        demand((dwords > 0) == (success && reads), Rule::CompletionData)?;
+        match self.kind {
+            Kind::MemRead => {
+                demand(count >= self.left, Rule::CompletionOrder)?;
+                demand(count == self.left, Rule::CompletionByteCount)?;
+                if !success {
+                    return Ok(true);
+                }
+                self.take_data(completion, dwords, boundary)
+            }
+            Kind::Translation(_) if success => {
+                let bytes = dwords as u32 * 4;
+                let whole = bytes.is_multiple_of(8) && bytes <= count && count <= self.left;
+                demand(whole, Rule::AtsCompletion)?;
+                self.left = count - bytes;
+                self.next += u64::from(bytes);
+                Ok(self.left == 0)
+            }
+            Kind::Translation(_) => Ok(true),
+            Kind::ConfigRead(_) | Kind::ConfigWrite(..) | Kind::DmWr => {
+                demand(count == 4, Rule::CompletionByteCount)?;
+                demand(completion.lower_address == 0, Rule::CompletionLowerAddress)?;
+                demand(dwords <= 1, Rule::CompletionTooLong)?;
+                Ok(true)
+            }
+        }
+    }
+
+    fn take_data(&mut self, completion: &Completion, dwords: usize, rcb: u64) -> Verdict<bool> {
+        demand(
+            u64::from(completion.lower_address) == self.next & 0x7f,
+            Rule::CompletionLowerAddress,
+        )?;
+        let end = (self.next & !3) + dwords as u64 * 4;
+        let last = self.next + u64::from(self.left);
+        if end >= last {
+            demand(end - last < 4, Rule::CompletionTooLong)?;
+            self.left = 0;
+            return Ok(true);
+        }
+        demand(end.is_multiple_of(rcb), Rule::CompletionBoundary)?;
+        self.left = (last - end) as u32;
+        self.next = end;
+        Ok(false)
+    }
+}
+
+/// Requests of requesters that only exist to break rules: few, found by search.
+#[derive(Debug, Default)]
+pub(super) struct Strangers {
+    requests: Vec<(Bdf, Outstanding)>,
+}
+
+impl Strangers {
+    /// The requests of `id`, if it has ever sent any.
+    pub fn of(&mut self, id: Bdf) -> Option<&mut Outstanding> {
+        let mut requests = self.requests.iter_mut();
+        requests
+            .find(|(of, _)| *of == id)
+            .map(|(_, requests)| requests)
+    }
+
+    /// The requests of `id`.
+    pub fn entry(&mut self, id: Bdf) -> &mut Outstanding {
+        let found = self.requests.iter().position(|(of, _)| *of == id);
+        let index = found.unwrap_or_else(|| {
+            self.requests.push((id, Outstanding::default()));
+            self.requests.len() - 1
+        });
+        &mut self.requests[index].1
+    }
+}

@@ -1,0 +1,54 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! What a fault does to the TLP it hits.
+
+use serde::{Deserialize, Serialize};
+
+/// A deed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Deed {
+    /// Sets EP: the payload is poisoned.
+    Poison,
+    /// A completion, or the answer to a device request, becomes Unsupported Request.
+    UnsupportedRequest,
+    /// A completion, or the answer to a device request, becomes Completer Abort.
+    CompleterAbort,
+    /// It never arrives.
+    Drop,
+    /// It comes so many cycles later; a completion with all others of its request.
+    Delay(u32),
+    /// It comes again so many cycles later.
+    Duplicate(u32),
+    /// One bit of the payload flips.
+    CorruptData,
+    /// The tag is another.
+    CorruptTag,
+    /// Completions of other requests overtake those of this one, as PCIe allows.
+    Reorder,
+    /// The next completion of the same request overtakes this one, as PCIe forbids.
+    SwapPieces,
+    /// A page request group response has this code.
+    Response(u8),
+}
+
+impl Deed {
+    /// Its name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Poison => "poison",
+            Self::UnsupportedRequest => "unsupported_request",
+            Self::CompleterAbort => "completer_abort",
+            Self::Drop => "drop",
+            Self::Delay(_) => "delay",
+            Self::Duplicate(_) => "duplicate",
+            Self::CorruptData => "corrupt_data",
+            Self::CorruptTag => "corrupt_tag",
+            Self::Reorder => "reorder",
+            Self::SwapPieces => "swap_pieces",
+            Self::Response(_) => "response",
+        }
+    }
+}
