@@ -2,8 +2,8 @@
 // Licensed under the Apache License, Version 2.0, see LICENSE for details.
 // SPDX-License-Identifier: Apache-2.0
 
-/// Completion timeouts of reads (PCIe 2.8), and the end of their quarantine. Each tick all slots are
-/// looked at, one every two clocks: a tick lasts at least 256 clocks, so that is done in time.
+/// Completion timeouts of reads (PCIe 2.8), and the end of their quarantine. Each tick all slots
+/// are looked at, one every two clocks: a tick lasts at least 256 clocks, so that is done in time.
 module siov_dma_cto import siov_pkg::*; (
   input  logic                clk_i,
   input  logic                rst_ni,
