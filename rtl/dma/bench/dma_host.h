@@ -61,6 +61,7 @@ struct Job {
 };
 
 struct Record {
+  uint32_t id;
   uint64_t addr;
   Tenant tenant;
   uint32_t tc;

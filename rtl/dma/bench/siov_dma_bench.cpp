@@ -16,7 +16,7 @@ constexpr uint64_t kRound = 100;  // jobs
 Job job(uint64_t number, uint32_t len) {
   const uint64_t region = number % kRegions * kRegion;
   Job j = {};
-  j.id = below(64);
+  j.id = below(DmaBench::kIds);
   j.tenant = random_tenant();
   j.src = (1ull << 45) + region;
   j.dst = (1ull << 40) + region;
@@ -57,7 +57,7 @@ Surroundings any_surroundings() {
   s.latency = 2 + below(20);
   s.jitter = percent(50) ? 400 : 20;
   s.boundary = percent(50) ? 64 : 128;
-  s.max_jobs = 1 + below(64);
+  s.max_jobs = 1 + below(percent(50) ? 64 : DmaBench::kIds);
   s.gap = below(60);
   return s;
 }
@@ -176,9 +176,9 @@ VIOLATION(job_of_no_bytes) {
 VIOLATION(more_jobs_than_ids) {
   DmaBench b;
   b.reset();
-  for (int i = 0; i < 70; ++i) {
+  for (uint32_t i = 0; i < DmaBench::kIds + 10; ++i) {
     b.offer(job(i, 64));
-    b.top.job_id_i = i % 64;
+    b.top.job_id_i = i % DmaBench::kIds;
     b.settle();
     b.edge();
   }
@@ -188,11 +188,11 @@ VIOLATION(ids_used_again_before_done_was_taken) {
   DmaBench b;
   b.reset();
   b.top.p_tx_ready_i = 1;
-  for (int i = 0; i < 700; ++i) {
+  for (uint32_t i = 0; i < 10 * (DmaBench::kIds + 10); ++i) {
     Job j = job(i, 1);
     j.fill = true;
     b.offer(j);
-    b.top.job_id_i = i / 10 % 64;
+    b.top.job_id_i = i / 10 % DmaBench::kIds;
     b.top.job_valid_i = i % 10 == 0;
     b.settle();
     b.edge();
