@@ -164,7 +164,57 @@ CASE(moves_of_64_bytes_keep_all_tags_busy) {
   CHECK(clocks < 5.1, "%.2f clocks", clocks);
 }
 
+CASE(each_copy_looks_up_both_its_pages) {
+  constexpr uint32_t kJobs = 40;
+  DmaBench b;
+  b.reset();
+  b.top.ats_en_i = b.top.ext_tag_i = b.top.lk_ready_i = 1;
+  uint32_t jobs = 0, lookups = 0, reads = 0;
+  bool asked = false, asked_before = false;
+  for (int i = 0; i < 400; ++i) {
+    b.offer(job(jobs, 64));
+    b.top.job_id_i = jobs;
+    b.top.job_valid_i = jobs < kJobs;
+    b.top.lk_rsp_valid_i = asked_before;
+    b.top.np_tx_ready_i = i > 100;
+    b.settle();
+    asked_before = asked;
+    asked = b.top.lk_valid_o;
+    lookups += asked;
+    jobs += b.top.job_valid_i && b.top.job_ready_o;
+    if (b.top.np_tx_valid_o && b.top.np_tx_ready_i) {
+      CHECK((b.top.np_tx_o[Beat::kHdr] >> 10 & 3) == 2);  // translated
+      ++reads;
+    }
+    b.edge();
+  }
+  CHECK(reads == kJobs && lookups == 2 * kJobs, "%u reads, %u look-ups", reads, lookups);
+}
+
 // ---- Contracts, broken
+
+VIOLATION(answer_to_no_lookup) {
+  DmaBench b;
+  b.reset();
+  b.top.lk_rsp_valid_i = 1;
+  b.edge();
+}
+
+VIOLATION(job_woken_that_did_not_wait) {
+  DmaBench b;
+  b.reset();
+  b.top.p_tx_ready_i = 1;
+  Job j = job(0, 1 << 16);
+  j.id = 0;
+  j.fill = true;
+  b.offer(j);
+  b.edge();
+  b.top.job_valid_i = 0;
+  for (int i = 0; i < 5000; ++i) {
+    b.top.wake_valid_i = percent(30);
+    b.edge();
+  }
+}
 
 VIOLATION(job_of_no_bytes) {
   DmaBench b;
@@ -176,7 +226,7 @@ VIOLATION(job_of_no_bytes) {
 VIOLATION(more_jobs_than_ids) {
   DmaBench b;
   b.reset();
-  for (uint32_t i = 0; i < DmaBench::kIds + 10; ++i) {
+  for (uint32_t i = 0; i < DmaBench::kIds + 40; ++i) {
     b.offer(job(i, 64));
     b.top.job_id_i = i % DmaBench::kIds;
     b.settle();

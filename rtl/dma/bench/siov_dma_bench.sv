@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Block bench of dma/: siov_dma with its structs taken apart for C++. Beats keep the layout of
-/// docs/tlp-port.md. Without ATS: translation is tested with the whole device.
+/// docs/tlp-port.md. With ATS every page is translated to page 0.
 module siov_dma_bench import siov_pkg::*; (
   input  logic         clk_i,
   input  logic         rst_ni,
@@ -15,6 +15,7 @@ module siov_dma_bench import siov_pkg::*; (
   input  logic         relaxed_i,
   input  logic [2:0]   mps_i,
   input  logic [2:0]   mrrs_i,
+  input  logic         ats_en_i,
   input  logic         quiesce_i,
   output logic         np_pending_o,
 
@@ -58,6 +59,12 @@ module siov_dma_bench import siov_pkg::*; (
   input  logic [31:0]  msg_data_i,
   output logic         msg_done_o,
 
+  output logic         lk_valid_o,
+  input  logic         lk_ready_i,
+  input  logic         lk_rsp_valid_i,
+  /// Wakes job 0.
+  input  logic         wake_valid_i,
+
   input  logic         cpl_valid_i,
   input  tlp_beat_t    cpl_i,
   output logic         np_tx_valid_o,
@@ -86,6 +93,7 @@ module siov_dma_bench import siov_pkg::*; (
     fn.mps      = mps_i;
     fn.mrrs     = mrrs_i;
     fn.pasid_en = 1'b1;
+    fn.ats_en   = ats_en_i;
   end
 
   assign job = '{
@@ -144,12 +152,12 @@ module siov_dma_bench import siov_pkg::*; (
     .msg_ready_o      (msg_ready_o),
     .msg_i            (msg),
     .msg_done_o       (msg_done_o),
-    .lk_valid_o       (),
-    .lk_ready_i       (1'b0),
+    .lk_valid_o       (lk_valid_o),
+    .lk_ready_i       (lk_ready_i),
     .lk_o             (),
-    .lk_rsp_valid_i   (1'b0),
+    .lk_rsp_valid_i   (lk_rsp_valid_i),
     .lk_rsp_i         ('0),
-    .wake_valid_i     (1'b0),
+    .wake_valid_i     (wake_valid_i),
     .wake_job_i       ('0),
     .wake_operand_i   (OperandSrc),
     .forget_valid_o   (),
