@@ -212,6 +212,8 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
       Completion c = {};
       c.byte_count = static_cast<uint32_t>(end - at);
       c.lower_address = at & 127;
+      c.tc = r.tc;
+      c.relaxed = r.relaxed;
       const bool this_one = fails && (stop == end || percent(40));
       if (this_one) {
         fails = false;
@@ -258,11 +260,13 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
     Completion c = reads_[tag].left.front();
     if (c.data.empty()) return;
     uint32_t rid = kRid;
-    switch (below(5)) {
+    switch (below(7)) {
       case 0: tag = (around.ext_tag ? 64 : 16) + below(64); break;
       case 1: rid ^= 1u << below(16); break;
       case 2: c.byte_count ^= 1u << below(12); break;
       case 3: c.lower_address ^= 1u << below(7); break;
+      case 4: c.tc ^= 1u << below(3); break;
+      case 5: c.relaxed = !c.relaxed; break;
       default: c.data.resize(c.data.size() + 129); break;
     }
     for (const BeatWords& beat : c.beats(rid, tag)) cpl_.push_back(beat);
