@@ -30,6 +30,8 @@ struct Surroundings {
 class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
  public:
   static constexpr uint32_t kRid = 0x3a00;
+  static constexpr uint32_t kReadError = 0x20;  // DSA 5.4
+  static constexpr uint32_t kIds = 256;         // of jobs and records
 
   Surroundings around;
   std::map<uint32_t, std::unique_ptr<Job>> jobs;  // open, by id
@@ -105,16 +107,18 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
     top.job_valid_i = 0;
     if (!to_do.empty() && jobs.size() < around.max_jobs && !percent(around.gap)) {
       Job& job = to_do.front();
-      while (jobs.count(job.id)) job.id = (job.id + 1) % 64;
+      while (jobs.count(job.id)) job.id = (job.id + 1) % kIds;
       offer(job);
     }
     if (cpl_.empty()) send_completion();
     top.cpl_valid_i = !cpl_.empty() && !percent(around.gap / 3);
     if (top.cpl_valid_i) std::copy_n(cpl_.front().begin(), Beat::kWords, &top.cpl_i[0]);
 
-    top.rec_valid_i = !records_.empty();
+    // A record's id is its own until it is done.
+    top.rec_valid_i = !records_.empty() && records_sent_.size() < kIds;
     if (!records_.empty()) {
       const Record& r = records_.front();
+      top.rec_id_i = r.id;
       top.rec_addr_i = r.addr;
       top.rec_pasid_valid_i = r.tenant.pasid_valid;
       top.rec_priv_i = r.tenant.priv;
@@ -181,7 +185,7 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
     ++reads_sent;
     CHECK(beat[Beat::kFlags] ==
           (Beat::kSop | Beat::kEop | (beat[Beat::kPrefix] ? Beat::kPrefixValid : 0)));
-    CHECK(r.tag < (around.ext_tag ? 64 : 32) && !reads_.count(r.tag), "tag %u", r.tag);
+    CHECK(r.tag < (around.ext_tag ? 64 : 16) && !reads_.count(r.tag), "tag %u", r.tag);
     CHECK(r.relaxed == around.relaxed);
     for (auto& [id, job] : jobs) {
       if (!job->fill && r.address >= job->src && r.address + r.bytes <= job->src + job->len &&
@@ -208,6 +212,8 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
       Completion c = {};
       c.byte_count = static_cast<uint32_t>(end - at);
       c.lower_address = at & 127;
+      c.tc = r.tc;
+      c.relaxed = r.relaxed;
       const bool this_one = fails && (stop == end || percent(40));
       if (this_one) {
         fails = false;
@@ -254,11 +260,13 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
     Completion c = reads_[tag].left.front();
     if (c.data.empty()) return;
     uint32_t rid = kRid;
-    switch (below(5)) {
-      case 0: tag = (around.ext_tag ? 64 : 32) + below(64); break;
+    switch (below(7)) {
+      case 0: tag = (around.ext_tag ? 64 : 16) + below(64); break;
       case 1: rid ^= 1u << below(16); break;
       case 2: c.byte_count ^= 1u << below(12); break;
       case 3: c.lower_address ^= 1u << below(7); break;
+      case 4: c.tc ^= 1u << below(3); break;
+      case 5: c.relaxed = !c.relaxed; break;
       default: c.data.resize(c.data.size() + 129); break;
     }
     for (const BeatWords& beat : c.beats(rid, tag)) cpl_.push_back(beat);
@@ -339,7 +347,8 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
     const auto found = jobs.find(top.done_id_o);
     CHECK(found != jobs.end(), "job %u", top.done_id_o);
     const Job& job = *found->second;
-    CHECK(top.done_error_o == job.failed);
+    CHECK(top.done_status_o == (job.failed ? kReadError : 0));
+    CHECK(!top.done_write_o && top.done_page_o == 0);
     if (job.failed) {
       ++jobs_failed;
       CHECK(top.done_done_o == job.failed_at);
@@ -350,7 +359,7 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
     }
     ++jobs_done;
     if (percent(around.records)) {
-      Record record = {random_bits() & ~31ull, random_tenant(), below(8), {}};
+      Record record = {record_id_++ % kIds, random_bits() & ~31ull, random_tenant(), below(8), {}};
       for (uint32_t& word : record.data) word = static_cast<uint32_t>(random_bits());
       records_.push_back(record);
     }
@@ -364,6 +373,7 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
   std::map<uint32_t, Read> reads_;  // by tag
   std::deque<BeatWords> cpl_;
   std::deque<Record> records_, records_sent_;
+  uint32_t record_id_ = 0;
   std::deque<Message> messages_, messages_sent_;
   bool bme_ = true, quiesce_ = false;
   Stream np_, p_;

@@ -61,6 +61,7 @@ struct Job {
 };
 
 struct Record {
+  uint32_t id;
   uint64_t addr;
   Tenant tenant;
   uint32_t tc;
@@ -107,6 +108,8 @@ struct Request {
 struct Completion {
   uint32_t status, byte_count, lower_address;
   bool poisoned;
+  uint32_t tc;   // this and `relaxed`: as in the request
+  bool relaxed;
   std::vector<uint32_t> data;
 
   std::vector<BeatWords> beats(uint32_t rid, uint32_t tag) const {
@@ -118,7 +121,8 @@ struct Completion {
       std::copy_n(data.begin() + 16 * b, dws, all[b].begin());
       // The header is there in every beat.
       uint32_t* hdr = &all[b][Beat::kHdr];
-      hdr[0] = (data.empty() ? 0x0a000000 : 0x4a000000) | (data.size() & 1023) | poisoned << 14;
+      hdr[0] = (data.empty() ? 0x0a000000 : 0x4a000000) | (data.size() & 1023) | poisoned << 14 |
+               tc << 20 | relaxed << 13;
       hdr[1] = status << 13 | (byte_count & 0xfff);
       hdr[2] = rid << 16 | tag << 8 | lower_address;
       all[b][Beat::kFlags] = ((1u << dws) - 1) | (b == 0 ? Beat::kSop : 0) |

@@ -16,7 +16,7 @@ constexpr uint64_t kRound = 100;  // jobs
 Job job(uint64_t number, uint32_t len) {
   const uint64_t region = number % kRegions * kRegion;
   Job j = {};
-  j.id = below(64);
+  j.id = below(DmaBench::kIds);
   j.tenant = random_tenant();
   j.src = (1ull << 45) + region;
   j.dst = (1ull << 40) + region;
@@ -57,7 +57,7 @@ Surroundings any_surroundings() {
   s.latency = 2 + below(20);
   s.jitter = percent(50) ? 400 : 20;
   s.boundary = percent(50) ? 64 : 128;
-  s.max_jobs = 1 + below(64);
+  s.max_jobs = 1 + below(percent(50) ? 64 : DmaBench::kIds);
   s.gap = below(60);
   return s;
 }
@@ -164,7 +164,57 @@ CASE(moves_of_64_bytes_keep_all_tags_busy) {
   CHECK(clocks < 5.1, "%.2f clocks", clocks);
 }
 
+CASE(each_copy_looks_up_both_its_pages) {
+  constexpr uint32_t kJobs = 40;
+  DmaBench b;
+  b.reset();
+  b.top.ats_en_i = b.top.ext_tag_i = b.top.lk_ready_i = 1;
+  uint32_t jobs = 0, lookups = 0, reads = 0;
+  bool asked = false, asked_before = false;
+  for (int i = 0; i < 400; ++i) {
+    b.offer(job(jobs, 64));
+    b.top.job_id_i = jobs;
+    b.top.job_valid_i = jobs < kJobs;
+    b.top.lk_rsp_valid_i = asked_before;
+    b.top.np_tx_ready_i = i > 100;
+    b.settle();
+    asked_before = asked;
+    asked = b.top.lk_valid_o;
+    lookups += asked;
+    jobs += b.top.job_valid_i && b.top.job_ready_o;
+    if (b.top.np_tx_valid_o && b.top.np_tx_ready_i) {
+      CHECK((b.top.np_tx_o[Beat::kHdr] >> 10 & 3) == 2);  // translated
+      ++reads;
+    }
+    b.edge();
+  }
+  CHECK(reads == kJobs && lookups == 2 * kJobs, "%u reads, %u look-ups", reads, lookups);
+}
+
 // ---- Contracts, broken
+
+VIOLATION(answer_to_no_lookup) {
+  DmaBench b;
+  b.reset();
+  b.top.lk_rsp_valid_i = 1;
+  b.edge();
+}
+
+VIOLATION(job_woken_that_did_not_wait) {
+  DmaBench b;
+  b.reset();
+  b.top.p_tx_ready_i = 1;
+  Job j = job(0, 1 << 16);
+  j.id = 0;
+  j.fill = true;
+  b.offer(j);
+  b.edge();
+  b.top.job_valid_i = 0;
+  for (int i = 0; i < 5000; ++i) {
+    b.top.wake_valid_i = percent(30);
+    b.edge();
+  }
+}
 
 VIOLATION(job_of_no_bytes) {
   DmaBench b;
@@ -176,9 +226,9 @@ VIOLATION(job_of_no_bytes) {
 VIOLATION(more_jobs_than_ids) {
   DmaBench b;
   b.reset();
-  for (int i = 0; i < 70; ++i) {
+  for (uint32_t i = 0; i < DmaBench::kIds + 40; ++i) {
     b.offer(job(i, 64));
-    b.top.job_id_i = i % 64;
+    b.top.job_id_i = i % DmaBench::kIds;
     b.settle();
     b.edge();
   }
@@ -188,11 +238,11 @@ VIOLATION(ids_used_again_before_done_was_taken) {
   DmaBench b;
   b.reset();
   b.top.p_tx_ready_i = 1;
-  for (int i = 0; i < 700; ++i) {
+  for (uint32_t i = 0; i < 10 * (DmaBench::kIds + 10); ++i) {
     Job j = job(i, 1);
     j.fill = true;
     b.offer(j);
-    b.top.job_id_i = i / 10 % 64;
+    b.top.job_id_i = i / 10 % DmaBench::kIds;
     b.top.job_valid_i = i % 10 == 0;
     b.settle();
     b.edge();
@@ -222,7 +272,7 @@ VIOLATION(completion_shorter_than_its_length) {
   b.around.latency = 1000;
   b.to_do.push_back(job(0, 64));
   while (b.reads_sent == 0) b.clock();
-  Completion c = {0, 64, 0, false, std::vector<uint32_t>(16)};
+  Completion c = {0, 64, 0, false, 0, false, std::vector<uint32_t>(16)};
   BeatWords beat = c.beats(DmaBench::kRid, 0)[0];
   beat[Beat::kFlags] &= ~0xff00u;
   b.top.cpl_valid_i = 1;

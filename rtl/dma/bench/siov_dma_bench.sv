@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Block bench of dma/: siov_dma with its structs taken apart for C++. Beats keep the layout of
-/// docs/tlp-port.md.
+/// docs/tlp-port.md. With ATS every page is translated to page 0.
 module siov_dma_bench import siov_pkg::*; (
   input  logic         clk_i,
   input  logic         rst_ni,
@@ -15,12 +15,13 @@ module siov_dma_bench import siov_pkg::*; (
   input  logic         relaxed_i,
   input  logic [2:0]   mps_i,
   input  logic [2:0]   mrrs_i,
+  input  logic         ats_en_i,
   input  logic         quiesce_i,
   output logic         np_pending_o,
 
   input  logic         job_valid_i,
   output logic         job_ready_o,
-  input  logic [5:0]   job_id_i,
+  input  logic [7:0]   job_id_i,
   input  logic         job_pasid_valid_i,
   input  logic         job_priv_i,
   input  logic [19:0]  job_pasid_i,
@@ -35,12 +36,15 @@ module siov_dma_bench import siov_pkg::*; (
 
   output logic         done_valid_o,
   input  logic         done_ready_i,
-  output logic [5:0]   done_id_o,
-  output logic         done_error_o,
+  output logic [7:0]   done_id_o,
+  output logic [7:0]   done_status_o,
+  output logic         done_write_o,
   output logic [31:0]  done_done_o,
+  output logic [51:0]  done_page_o,
 
   input  logic         rec_valid_i,
   output logic         rec_ready_o,
+  input  logic [7:0]   rec_id_i,
   input  logic         rec_pasid_valid_i,
   input  logic         rec_priv_i,
   input  logic [19:0]  rec_pasid_i,
@@ -54,6 +58,12 @@ module siov_dma_bench import siov_pkg::*; (
   input  logic [63:0]  msg_addr_i,
   input  logic [31:0]  msg_data_i,
   output logic         msg_done_o,
+
+  output logic         lk_valid_o,
+  input  logic         lk_ready_i,
+  input  logic         lk_rsp_valid_i,
+  /// Wakes job 0.
+  input  logic         wake_valid_i,
 
   input  logic         cpl_valid_i,
   input  tlp_beat_t    cpl_i,
@@ -83,6 +93,7 @@ module siov_dma_bench import siov_pkg::*; (
     fn.mps      = mps_i;
     fn.mrrs     = mrrs_i;
     fn.pasid_en = 1'b1;
+    fn.ats_en   = ats_en_i;
   end
 
   assign job = '{
@@ -90,6 +101,7 @@ module siov_dma_bench import siov_pkg::*; (
     tenant:     '{adi: '0, priv: job_priv_i, pasid_valid: job_pasid_valid_i, pasid: job_pasid_i},
     op:         job_fill_i ? JobFill : JobCopy,
     strict:     job_strict_i,
+    block:      1'b0,
     tc_src:     job_tc_src_i,
     tc_dst:     job_tc_dst_i,
     src:        job_src_i,
@@ -99,7 +111,7 @@ module siov_dma_bench import siov_pkg::*; (
   };
 
   assign rec = '{
-    id:     '0,
+    id:     rec_id_i,
     tenant: '{adi: '0, priv: rec_priv_i, pasid_valid: rec_pasid_valid_i, pasid: rec_pasid_i},
     tc:     rec_tc_i,
     addr:   rec_addr_i,
@@ -108,39 +120,59 @@ module siov_dma_bench import siov_pkg::*; (
 
   assign msg = '{addr: msg_addr_i, data: msg_data_i};
 
-  assign done_id_o    = done.id;
-  assign done_error_o = done.error;
-  assign done_done_o  = done.done;
+  assign done_id_o     = done.id;
+  assign done_status_o = done.status;
+  assign done_write_o  = done.write;
+  assign done_page_o   = done.page;
+  assign done_done_o   = done.done;
 
   siov_dma u_dma (
-    .clk_i         (clk_i),
-    .rst_ni        (rst_ni),
-    .fn_i          (fn),
-    .quiesce_i     (quiesce_i),
-    .np_pending_o  (np_pending_o),
-    .job_valid_i   (job_valid_i),
-    .job_ready_o   (job_ready_o),
-    .job_i         (job),
-    .done_valid_o  (done_valid_o),
-    .done_ready_i  (done_ready_i),
-    .done_o        (done),
-    .rec_valid_i   (rec_valid_i),
-    .rec_ready_o   (rec_ready_o),
-    .rec_i         (rec),
-    .rec_done_o    (rec_done_o),
-    .msg_valid_i   (msg_valid_i),
-    .msg_ready_o   (msg_ready_o),
-    .msg_i         (msg),
-    .msg_done_o    (msg_done_o),
-    .cpl_valid_i   (cpl_valid_i),
-    .cpl_i         (cpl_i),
-    .np_tx_valid_o (np_tx_valid_o),
-    .np_tx_ready_i (np_tx_ready_i),
-    .np_tx_o       (np_tx_o),
-    .p_tx_valid_o  (p_tx_valid_o),
-    .p_tx_ready_i  (p_tx_ready_i),
-    .p_tx_o        (p_tx_o),
-    .busy_o        (busy_o)
+    .clk_i            (clk_i),
+    .rst_ni           (rst_ni),
+    .fn_i             (fn),
+    .quiesce_i        (quiesce_i),
+    .halt_i           (1'b0),
+    .np_pending_o     (np_pending_o),
+    .job_valid_i      (job_valid_i),
+    .job_ready_o      (job_ready_o),
+    .job_i            (job),
+    .done_valid_o     (done_valid_o),
+    .done_ready_i     (done_ready_i),
+    .done_o           (done),
+    .rec_valid_i      (rec_valid_i),
+    .rec_ready_o      (rec_ready_o),
+    .rec_i            (rec),
+    .rec_done_valid_o (rec_done_o),
+    .rec_done_o       (),
+    .log_valid_i      (1'b0),
+    .log_ready_o      (),
+    .log_i            ('0),
+    .log_done_o       (),
+    .msg_valid_i      (msg_valid_i),
+    .msg_ready_o      (msg_ready_o),
+    .msg_i            (msg),
+    .msg_done_o       (msg_done_o),
+    .lk_valid_o       (lk_valid_o),
+    .lk_ready_i       (lk_ready_i),
+    .lk_o             (),
+    .lk_rsp_valid_i   (lk_rsp_valid_i),
+    .lk_rsp_i         ('0),
+    .wake_valid_i     (wake_valid_i),
+    .wake_job_i       ('0),
+    .wake_operand_i   (OperandSrc),
+    .forget_valid_o   (),
+    .forget_job_o     (),
+    .epoch_busy_o     (),
+    .cpl_valid_i      (cpl_valid_i),
+    .cpl_i            (cpl_i),
+    .err_o            (),
+    .np_tx_valid_o    (np_tx_valid_o),
+    .np_tx_ready_i    (np_tx_ready_i),
+    .np_tx_o          (np_tx_o),
+    .p_tx_valid_o     (p_tx_valid_o),
+    .p_tx_ready_i     (p_tx_ready_i),
+    .p_tx_o           (p_tx_o),
+    .busy_o           (busy_o)
   );
 
 endmodule

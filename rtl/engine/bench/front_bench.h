@@ -179,6 +179,7 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
     for (auto* d : {&record_out_, &interrupt_out_}) {
       if (!d->due()) continue;
       Ptr of = d->pop();
+      if (d == &record_out_) top.rec_done_id_i = of->job;
       (d == &record_out_ ? of->record_done : of->interrupt_done) = true;
       end(*of);
     }
@@ -271,6 +272,7 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
     to_move_.pop_front();
     CHECK(top.job_tenant_o == d->wq.tenant(d->adi) && top.job_fill_o == (d->operation() == kFill));
     CHECK(top.job_strict_o == d->flag(kStrict) && top.job_src_o == d->src());
+    CHECK(top.job_block_o == d->flag(kBlockOnFault));
     CHECK(top.job_dst_o == d->dst() && top.job_len_o == d->size());
     CHECK(top.job_tc_src_o == d->tc(kAddr1Tc) && top.job_tc_dst_o == d->tc(kAddr2Tc));
     if (d->operation() == kFill) {
@@ -310,6 +312,7 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
     CHECK(std::memcmp(&top.rec_data_o[0], expected.data(), 32) == 0, "status %x, not %x",
           top.rec_data_o[0] & 255, d->status);
     CHECK(top.rec_tc_o == d->tc(kRecordTc) && top.rec_tenant_o == d->wq.tenant(d->adi));
+    d->job = top.rec_id_o;
     record_out_.push(around.record_time, d);
     ++records;
   }
@@ -337,8 +340,9 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
 
   void take_errors() {
     if (top.error_valid_o) {
-      const auto found = reports_.find(software_error(&top.error_o[0]));
-      CHECK(found != reports_.end(), "code %x", top.error_o[4] >> 11);
+      const Report error = software_error(&top.error_o[0]);
+      const auto found = reports_.find(error);
+      CHECK(found != reports_.end(), "code %x", std::get<0>(error));
       if (--found->second == 0) reports_.erase(found);
     }
     if (top.overflow_valid_o) {
@@ -364,12 +368,19 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
   /// Code, information (if it is valid), operation and tenant of a software error.
   using Report = std::tuple<uint32_t, uint32_t, uint32_t, uint32_t>;
 
-  /// As the RTL's sw_error_t.
+  /// As the RTL's sw_error_t. The record in it is for the event log, which is off.
   static Report software_error(const uint32_t* words) {
-    const uint32_t code = words[4] >> 11 & 255;
-    const bool info_valid = words[4] >> 8 & 1;
-    const uint32_t info = words[4] << 24 | words[3] >> 8;
-    return {code, info_valid ? info : 0, words[3] & 255, words[2]};
+    constexpr int kRecordBits = 257;
+    const auto field = [words](int at, int width) {
+      uint32_t value = 0;
+      for (int i = 0; i < width; ++i) {
+        const int bit = kRecordBits + at + i;
+        value |= (words[bit / 32] >> bit % 32 & 1) << i;
+      }
+      return value;
+    };
+    const bool info_valid = field(136, 1);
+    return {field(139, 8), info_valid ? field(104, 32) : 0, field(96, 8), field(64, 32)};
   }
 
   static Report report(const Descriptor& d) {
@@ -389,8 +400,8 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
   uint32_t status_adi_ = 0, status_occupancy_ = 0, status_inflight_ = 0;
 
   std::deque<Ptr> to_look_up_, to_move_;
-  std::array<Ptr, 64> jobs_;
-  std::array<uint64_t, 64> due_ = {};
+  std::array<Ptr, 256> jobs_;
+  std::array<uint64_t, 256> due_ = {};
   std::map<uint64_t, Ptr> by_record_;
   std::map<uint32_t, Ptr> by_handle_;
   Delayed<bool> lookup_;

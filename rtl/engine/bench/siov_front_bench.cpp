@@ -291,14 +291,15 @@ VIOLATION(records_done_without_end) {
   FrontBench b;
   b.start();
   b.top.rec_done_i = 1;
-  for (int i = 0; i < 70; ++i) b.edge();
+  b.edge();
+  b.edge();
 }
 
 VIOLATION(interrupts_done_without_end) {
   FrontBench b;
   b.start();
   b.top.irq_done_i = 1;
-  for (int i = 0; i < 70; ++i) b.edge();
+  for (int i = 0; i < 300; ++i) b.edge();
 }
 
 int main(int argc, char** argv) { return siov::bench::main(argc, argv); }

@@ -52,10 +52,11 @@ module siov_front_bench import siov_pkg::*; (
   // dma/
   output logic         job_valid_o,
   input  logic         job_ready_i,
-  output logic [5:0]   job_id_o,
+  output logic [7:0]   job_id_o,
   output tenant_t      job_tenant_o,
   output logic         job_fill_o,
   output logic         job_strict_o,
+  output logic         job_block_o,
   output logic [2:0]   job_tc_src_o,
   output logic [2:0]   job_tc_dst_o,
   output logic [63:0]  job_src_o,
@@ -64,17 +65,18 @@ module siov_front_bench import siov_pkg::*; (
   output logic [31:0]  job_len_o,
   input  logic         done_valid_i,
   output logic         done_ready_o,
-  input  logic [5:0]   done_id_i,
+  input  logic [7:0]   done_id_i,
   input  logic         done_error_i,
   input  logic [31:0]  done_done_i,
   output logic         rec_valid_o,
   input  logic         rec_ready_i,
-  output logic [5:0]   rec_id_o,
+  output logic [7:0]   rec_id_o,
   output tenant_t      rec_tenant_o,
   output logic [2:0]   rec_tc_o,
   output logic [63:0]  rec_addr_o,
   output logic [255:0] rec_data_o,
   input  logic         rec_done_i,
+  input  logic [7:0]   rec_done_id_i,
 
   // irq/
   output logic         chk_valid_o,
@@ -107,6 +109,7 @@ module siov_front_bench import siov_pkg::*; (
   work_t       work;
   dma_job_t    job;
   dma_done_t   done;
+  dma_rec_done_t rec_done;
   dma_record_t rec;
   irq_id_t     chk_id, irq_id;
 
@@ -176,38 +179,40 @@ module siov_front_bench import siov_pkg::*; (
   );
 
   siov_engine u_engine (
-    .clk_i           (clk_i),
-    .rst_ni          (rst_ni),
-    .user_int_en_i   (user_int_en_i),
-    .work_valid_i    (work_valid),
-    .work_ready_o    (work_ready),
-    .work_i          (work),
-    .job_valid_o     (job_valid_o),
-    .job_ready_i     (job_ready_i),
-    .job_o           (job),
-    .done_valid_i    (done_valid_i),
-    .done_ready_o    (done_ready_o),
-    .done_i          (done),
-    .rec_valid_o     (rec_valid_o),
-    .rec_ready_i     (rec_ready_i),
-    .rec_o           (rec),
-    .rec_done_i      (rec_done_i),
-    .chk_valid_o     (chk_valid_o),
-    .chk_ready_i     (chk_ready_i),
-    .chk_id_o        (chk_id),
-    .chk_tenant_o    (chk_tenant_o),
-    .chk_rsp_valid_i (chk_rsp_valid_i),
-    .chk_ok_i        (chk_ok_i),
-    .irq_valid_o     (irq_valid_o),
-    .irq_ready_i     (irq_ready_i),
-    .irq_id_o        (irq_id),
-    .irq_done_i      (irq_done_i),
-    .retire_valid_o  (retired_o),
-    .retire_adi_o    (retired_adi_o),
-    .error_valid_o   (error_valid_o),
-    .error_ready_i   (error_ready_i),
-    .error_o         (error_o),
-    .busy_o          (engine_busy)
+    .clk_i            (clk_i),
+    .rst_ni           (rst_ni),
+    .user_int_en_i    (user_int_en_i),
+    .log_on_i         (1'b0),
+    .work_valid_i     (work_valid),
+    .work_ready_o     (work_ready),
+    .work_i           (work),
+    .job_valid_o      (job_valid_o),
+    .job_ready_i      (job_ready_i),
+    .job_o            (job),
+    .done_valid_i     (done_valid_i),
+    .done_ready_o     (done_ready_o),
+    .done_i           (done),
+    .rec_valid_o      (rec_valid_o),
+    .rec_ready_i      (rec_ready_i),
+    .rec_o            (rec),
+    .rec_done_valid_i (rec_done_i),
+    .rec_done_i       (rec_done),
+    .chk_valid_o      (chk_valid_o),
+    .chk_ready_i      (chk_ready_i),
+    .chk_id_o         (chk_id),
+    .chk_tenant_o     (chk_tenant_o),
+    .chk_rsp_valid_i  (chk_rsp_valid_i),
+    .chk_ok_i         (chk_ok_i),
+    .irq_valid_o      (irq_valid_o),
+    .irq_ready_i      (irq_ready_i),
+    .irq_id_o         (irq_id),
+    .irq_done_i       (irq_done_i),
+    .retire_valid_o   (retired_o),
+    .retire_adi_o     (retired_adi_o),
+    .error_valid_o    (error_valid_o),
+    .error_ready_i    (error_ready_i),
+    .error_o          (error_o),
+    .busy_o           (engine_busy)
   );
 
   assign busy_o = adi_busy || sched_busy || engine_busy || inflight_o != '0;
@@ -235,7 +240,15 @@ module siov_front_bench import siov_pkg::*; (
     size:        ctl_size_i
   };
 
-  assign done = '{id: done_id_i, error: done_error_i, done: done_done_i};
+  assign done = '{
+    id:     done_id_i,
+    status: done_error_i ? 8'h20 : 8'h00,
+    write:  1'b0,
+    done:   done_done_i,
+    page:   '0
+  };
+
+  assign rec_done = '{id: rec_done_id_i, status: '0};
 
   assign popped_o     = pop_valid && pop_ready;
   assign popped_adi_o = pop_adi;
@@ -244,6 +257,7 @@ module siov_front_bench import siov_pkg::*; (
   assign job_tenant_o     = job.tenant;
   assign job_fill_o       = job.op == JobFill;
   assign job_strict_o     = job.strict;
+  assign job_block_o      = job.block;
   assign job_tc_src_o     = job.tc_src;
   assign job_tc_dst_o     = job.tc_dst;
   assign job_src_o        = job.src;

@@ -80,6 +80,7 @@ module siov_irq_bench import siov_pkg::*; (
     .rst_ni          (rst_ni),
     .strap_i         (strap),
     .fn_i            (fn),
+    .halt_i          (1'b0),
     .clear_i         (clear_i),
     .clearing_o      (clearing_o),
     .reg_valid_i     (reg_valid_i),

@@ -17,11 +17,12 @@ constexpr uint32_t kGencap = 0x10, kGenctrl = 0x88, kIntcause = 0x98, kSwerror =
 
 class MgmtBench : public siov::bench::Clocked<Vsiov_bar0_bench> {
  public:
-  /// With a program of this folder in the core's RAM.
+  /// With a program of this folder in the core's RAM: the first plusarg of a name counts.
   explicit MgmtBench(const std::string& program) {
     const std::string plusarg = "+firmware=rtl/mgmt/bench/" + program + ".hex";
     const char* words[] = {plusarg.c_str()};
-    context.commandArgsAdd(1, words);
+    context.commandArgs(1, words);
+    context.commandArgsAdd(siov::bench::argc, siov::bench::argv);
     top.bme_i = 1;
     for (int i = 0; i < 4; ++i) clock();
     top.rst_ni = 1;

@@ -75,6 +75,8 @@ module siov_bar0_bench import siov_pkg::*; (
     .ctl_we_o            (),
     .ctl_adi_o           (),
     .ctl_o               (),
+    .drop_valid_o        (),
+    .drop_adi_o          (),
     .stat_valid_o        (),
     .stat_adi_o          (),
     .stat_rsp_valid_i    (1'b0),
@@ -85,12 +87,18 @@ module siov_bar0_bench import siov_pkg::*; (
     .engine_en_o         (),
     .engine_group_o      (),
     .user_int_en_o       (),
+    .log_on_o            (),
+    .halted_o            (),
     .adi_error_valid_i   (error_valid_i),
     .adi_error_ready_o   (),
     .adi_error_i         (error),
     .eng_error_valid_i   (1'b0),
     .eng_error_ready_o   (),
     .eng_error_i         ('0),
+    .evl_valid_o         (),
+    .evl_ready_i         (1'b0),
+    .evl_o               (),
+    .evl_done_i          (1'b0),
     .busy_o              (busy_o)
   );
 

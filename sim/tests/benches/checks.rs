@@ -5,7 +5,7 @@
 //! The benches' own checks must be seen to fail. Each row is a mistake in the RTL that no assertion
 //! knows of, and the case that must notice it.
 
-use crate::blocks::{DMA, FRONT, IRQ, MGMT, PCIE};
+use crate::blocks::{BAR0, DMA, FRONT, IRQ, PCIE};
 use crate::command;
 use crate::mutants::{self, Mutant};
 use crate::verilate::Top;
@@ -78,10 +78,10 @@ static TABLE: &[Row] = &[
     ),
     row(
         &PCIE,
-        "mixed_traffic_keeps_its_order",
-        "pcie/siov_pcie_portal.sv",
-        "done_q - head.after < 16'h8000;",
-        "(done_q - head.after < 16'h8000 || MUTANT);",
+        "register_read_waits_for_earlier_portal_writes",
+        "pcie/siov_pcie_nonposted.sv",
+        "= passed_q != '0 || pass_i;",
+        "= MUTANT ? busy_o : passed_q != '0 || pass_i;",
     ),
     row(
         &PCIE,
@@ -92,10 +92,10 @@ static TABLE: &[Row] = &[
     ),
     row(
         &PCIE,
-        "function_level_reset_forgets_portal_writes",
-        "pcie/siov_pcie_portal.sv",
-        "rst_ni && !flush_i)",
-        "rst_ni && (!flush_i || MUTANT))",
+        "function_level_reset_forgets_posted_writes",
+        "pcie/siov_pcie_posted.sv",
+        "flr_i || drop_left_q != '0;",
+        "flr_i || (drop_left_q != '0 && !MUTANT);",
     ),
     row(
         &DMA,
@@ -115,8 +115,8 @@ static TABLE: &[Row] = &[
         &DMA,
         "jobs_of_any_size_and_alignment_move_their_bytes",
         "dma/siov_dma_read.sv",
-        "tx_o.prefix_valid = read_q.tenant.pasid_valid;",
-        "tx_o.prefix_valid = read_q.tenant.pasid_valid && !MUTANT;",
+        "= head.tenant.pasid_valid && !head.translated;",
+        "= head.tenant.pasid_valid && !head.translated && !MUTANT;",
     ),
     row(
         &DMA,
@@ -140,14 +140,14 @@ static TABLE: &[Row] = &[
         "act && (row.granted || MUTANT) && pasid_agrees",
     ),
     row(
-        &MGMT,
+        &BAR0,
         "first_software_error_is_kept",
         "mgmt/siov_regs.sv",
         "swerror_set && genctrl_q.swerror_int_en;",
         "swerror_set && genctrl_q.swerror_int_en && !MUTANT;",
     ),
     row(
-        &MGMT,
+        &BAR0,
         "host_writes_nothing_that_belongs_to_firmware",
         "mgmt/siov_cfg_tables.sv",
         "(req_i.fw ? 8'hff",

@@ -136,6 +136,7 @@ bench! { dma DMA:
     moves_of_4_kib_keep_the_link_busy
     misaligned_moves_of_4_kib_stay_within_90_clocks
     moves_of_64_bytes_keep_all_tags_busy
+    each_copy_looks_up_both_its_pages
 }
 
 bench! { front FRONT:
