@@ -5,6 +5,7 @@
 // BAR0 as host and core share it. What firmware does with it is tested with the firmware.
 
 #include <string>
+#include <vector>
 
 #include "Vsiov_bar0_bench.h"
 #include "bench.h"
@@ -20,9 +21,9 @@ class MgmtBench : public siov::bench::Clocked<Vsiov_bar0_bench> {
   /// With a program of this folder in the core's RAM: the first plusarg of a name counts.
   explicit MgmtBench(const std::string& program) {
     const std::string plusarg = "+firmware=rtl/mgmt/bench/" + program + ".hex";
-    const char* words[] = {plusarg.c_str()};
-    context.commandArgs(1, words);
-    context.commandArgsAdd(siov::bench::argc, siov::bench::argv);
+    std::vector<const char*> words = {plusarg.c_str()};
+    words.insert(words.end(), siov::bench::argv, siov::bench::argv + siov::bench::argc);
+    context.commandArgs(static_cast<int>(words.size()), words.data());
     top.bme_i = 1;
     for (int i = 0; i < 4; ++i) clock();
     top.rst_ni = 1;
