@@ -23,6 +23,7 @@ module siov_endpoint import siov_pkg::*; (
   output logic       idle_o
 );
 
+  strap_t                          strap_q;
   pcie_fn_t                        fn;
   logic                            flr;
   logic                            flr_done;
@@ -156,6 +157,11 @@ module siov_endpoint import siov_pkg::*; (
   logic                            evt_ready;
   logic                            irq_busy;
   logic                            mgmt_busy;
+
+  // Straps are sampled while reset is low.
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) strap_q <= strap_i;
+  end
 
   siov_pcie u_pcie (
     .clk_i            (clk_i),
@@ -354,7 +360,7 @@ module siov_endpoint import siov_pkg::*; (
   siov_atc u_atc (
     .clk_i          (clk_i),
     .rst_ni         (rst_fn_n),
-    .strap_i        (strap_i),
+    .strap_i        (strap_q),
     .fn_i           (fn),
     .quiesce_i      (quiesce),
     .halt_i         (halted),
@@ -393,7 +399,7 @@ module siov_endpoint import siov_pkg::*; (
   siov_irq u_irq (
     .clk_i           (clk_i),
     .rst_ni          (rst_fn_n),
-    .strap_i         (strap_i),
+    .strap_i         (strap_q),
     .fn_i            (fn),
     .halt_i          (halted),
     .clear_i         (irq_clear),
@@ -424,7 +430,7 @@ module siov_endpoint import siov_pkg::*; (
   siov_mgmt u_mgmt (
     .clk_i               (clk_i),
     .rst_ni              (rst_fn_n),
-    .strap_i             (strap_i),
+    .strap_i             (strap_q),
     .fn_i                (fn),
     .reg_valid_i         (reg_valid),
     .reg_i               (reg_req),

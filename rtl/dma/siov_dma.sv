@@ -301,7 +301,7 @@ module siov_dma import siov_pkg::*, siov_dma_pkg::*; (
     .pending_o      (reads_pending)
   );
 
-  // --- slots that are ready to be written: reads that have ended first, for they cannot wait ------
+  // --- slots that are ready to be written: reads that have ended first, for they cannot wait -----
 
   typedef struct packed {
     logic             failed;

@@ -2,8 +2,8 @@
 // Licensed under the Apache License, Version 2.0, see LICENSE for details.
 // SPDX-License-Identifier: Apache-2.0
 
-/// Completion timeouts of reads (PCIe 2.8), and the end of their quarantine. Each tick all slots are
-/// looked at, one every two clocks: a tick lasts at least 256 clocks, so that is done in time.
+/// Completion timeouts of reads (PCIe 2.8), and the end of their quarantine. Each tick all slots
+/// are looked at, one every two clocks: a tick lasts at least 256 clocks, so that is done in time.
 module siov_dma_cto import siov_pkg::*; (
   input  logic                clk_i,
   input  logic                rst_ni,
@@ -32,6 +32,8 @@ module siov_dma_cto import siov_pkg::*; (
   logic [AgeW-1:0]  now_q, since, age;
   logic [SlotW-1:0] scan_q;
   logic             scanning_q, look_q, decide;
+  logic             sent_q;
+  logic [SlotW-1:0] sent_slot_q;
 
   siov_cto_tick u_tick (
     .clk_i   (clk_i),
@@ -65,8 +67,15 @@ module siov_dma_cto import siov_pkg::*; (
     end
   end
 
+  // A row is as old as it says when nothing was sent in the clock before.
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) sent_q <= 1'b0;
+    else sent_q <= sent_i;
+    if (sent_i) sent_slot_q <= slot_i;
+  end
+
   assign age       = now_q - since;
-  assign decide    = look_q && !hold_i && !sent_i;
+  assign decide    = look_q && !hold_i && !sent_q;
   assign timeout_o = decide && inflight_i[scan_q] && age > AgeW'(CtoTicks);
   assign release_o = decide && late_i[scan_q] && age > AgeW'(16 * CtoTicks);
   assign slot_o    = scan_q;
@@ -74,8 +83,8 @@ module siov_dma_cto import siov_pkg::*; (
   /// When the read left, or timed out.
   siov_ram_1r1w #(.Width(AgeW), .Depth(NumSlots)) u_since (
     .clk_i   (clk_i),
-    .we_i    (sent_i || timeout_o),
-    .waddr_i (sent_i ? slot_i : scan_q),
+    .we_i    (sent_q || timeout_o),
+    .waddr_i (sent_q ? sent_slot_q : scan_q),
     .wdata_i (now_q),
     .re_i    (scanning_q && !look_q),
     .raddr_i (scan_q),

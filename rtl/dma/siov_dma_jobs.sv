@@ -3,8 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Counts each job's chunks in flight and reports the job done when its last chunk has ended. A
-/// failed chunk fails the job; what is reported is the lowest offset that failed. A fault ends a job
-/// too; it lies above all that was cut, so a failed chunk is told of instead of it.
+/// failed chunk fails the job; what is reported is the lowest offset that failed. A fault ends a
+/// job too; it lies above all that was cut, so a failed chunk is told of instead of it.
 module siov_dma_jobs import siov_pkg::*, siov_dma_pkg::*; (
   input  logic               clk_i,
   input  logic               rst_ni,

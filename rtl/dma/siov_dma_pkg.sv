@@ -96,7 +96,7 @@ package siov_dma_pkg;
     logic [3:0]      first_be;
   } span_t;
 
-  /// The DWs of one beat of a write. `addr` and `bytes` say, in the first beat, what the TLP writes.
+  /// The DWs of one beat of a write. In the first, `addr` and `bytes` say what the TLP writes.
   typedef struct packed {
     logic [SlotW-1:0] slot;
     logic             first;

@@ -2,8 +2,8 @@
 // Licensed under the Apache License, Version 2.0, see LICENSE for details.
 // SPDX-License-Identifier: Apache-2.0
 
-/// The posted stream: pieces of chunks, completion records, event log entries and messages, one beat
-/// a clock. A message goes before a log entry, that before a record and a record before data,
+/// The posted stream: pieces of chunks, completion records, event log entries and messages, one
+/// beat a clock. A message goes before a log entry, that before a record and a record before data,
 /// between TLPs; what a job wrote before it was reported done is ahead of them already. Two clocks
 /// from a piece to its beat.
 module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (

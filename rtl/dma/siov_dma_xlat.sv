@@ -143,7 +143,7 @@ module siov_dma_xlat import siov_pkg::*, siov_dma_pkg::*; #(
 
   // --- epochs -----------------------------------------------------------------------------------
 
-  // An answer counts if it can be used, that is, if both its look-ups were hits of one epoch; and so
+  // An answer counts if it can be used, that is, if both its look-ups were hits of one epoch. So
   // does a first hit that waits for its last.
   logic [1:0][$clog2(Depth+1)-1:0] hits_q;
 

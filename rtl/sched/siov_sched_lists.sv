@@ -81,8 +81,14 @@ module siov_sched_lists import siov_pkg::*; #(
   // Who is in a list, for the assertions only.
   logic listed_q [MaxAdis];
   logic append_listed, head_listed;
-  assign append_listed = listed_q[append_adi_i];
-  assign head_listed   = listed_q[head_q[take_list_i]];
+
+  // Not as expressions: an assertion would sample the whole array each clock.
+  always_comb begin
+    append_listed = 1'b0;
+    head_listed   = 1'b1;
+    if (append_i) append_listed = listed_q[append_adi_i];
+    if (take_i) head_listed = listed_q[head_q[take_list_i]];
+  end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -94,7 +100,7 @@ module siov_sched_lists import siov_pkg::*; #(
   end
 
   InOneList_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                append_i |-> !append_listed)
+                                !append_listed)
     else $error("WQ %0d appended while in a list", append_adi_i);
   TakeListed_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
                                  take_i |-> some_q[take_list_i] && head_listed)
