@@ -188,9 +188,15 @@ module siov_atc_cache import siov_pkg::*, siov_atc_pkg::*; (
     end
   end
 
-  WaitsForOneThing_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      is_lookup |-> !waits) else $error("job %0d looks up while it waits", op_q.miss.lk.job);
-  WakeIsOwed_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      keep |-> waits) else $error("job %0d is woken twice", op_q.miss.lk.job);
+  // These look at the wide operation in place, where a property would sample it each clock.
+  always_ff @(posedge clk_i) begin
+    if (rst_ni && is_lookup) begin
+      WaitsForOneThing_A : assert (!waits)
+        else $error("job %0d looks up while it waits", op_q.miss.lk.job);
+    end
+    if (rst_ni && keep) begin
+      WakeIsOwed_A : assert (waits) else $error("job %0d is woken twice", op_q.miss.lk.job);
+    end
+  end
 
 endmodule

@@ -113,22 +113,24 @@ module siov_engine_complete import siov_pkg::*; import siov_dsa_pkg::*; (
 
   always_comb begin
     sw_error            = '0;
-    sw_error.code       = result_q.status;
-    sw_error.desc_valid = 1'b1;
-    sw_error.operation  = row_i.operation;
-    sw_error.tenant     = row_i.tenant;
-    if (result_q.status == StatusFlags) begin
-      sw_error.info_valid = 1'b1;
-      sw_error.info       = result_q.info;
-    end
-    if (result_q.status == StatusIntHandle) begin
-      sw_error.info_valid = 1'b1;
-      sw_error.info       = lost_info_t'{irq: 1'b1, ims: row_i.irq_id.ims,
-                                         handle: row_i.irq_id.index, default: '0};
-    end
-    if (faulted) begin
-      sw_error.rw   = result_q.write;
-      sw_error.addr = {result_q.page, 12'd0};
+    if (valid_q && report) begin
+      sw_error.code       = result_q.status;
+      sw_error.desc_valid = 1'b1;
+      sw_error.operation  = row_i.operation;
+      sw_error.tenant     = row_i.tenant;
+      if (result_q.status == StatusFlags) begin
+        sw_error.info_valid = 1'b1;
+        sw_error.info       = result_q.info;
+      end
+      if (result_q.status == StatusIntHandle) begin
+        sw_error.info_valid = 1'b1;
+        sw_error.info       = lost_info_t'{irq: 1'b1, ims: row_i.irq_id.ims,
+                                           handle: row_i.irq_id.index, default: '0};
+      end
+      if (faulted) begin
+        sw_error.rw   = result_q.write;
+        sw_error.addr = {result_q.page, 12'd0};
+      end
     end
   end
 

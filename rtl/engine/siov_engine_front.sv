@@ -124,19 +124,24 @@ module siov_engine_front import siov_pkg::*; import siov_dsa_pkg::*; (
     return selector ? work_i.tc_b : work_i.tc_a;
   endfunction
 
-  assign job_o = '{
-    id:         job_id_i,
-    tenant:     work_i.tenant,
-    op:         desc.operation == OpFill ? JobFill : JobCopy,
-    strict:     desc.flags.strict,
-    block:      desc.flags.block_on_fault,
-    tc_src:     tc(desc.flags.addr1_tc),
-    tc_dst:     tc(desc.flags.addr2_tc),
-    src:        desc.src,
-    pattern_hi: desc.flags.fill_16 ? desc.pattern_hi : desc.src,
-    dst:        desc.dst,
-    len:        desc.size
-  };
+  always_comb begin
+    job_o = '0;
+    if (job_valid_o) begin
+      job_o = '{
+        id:         job_id_i,
+        tenant:     work_i.tenant,
+        op:         desc.operation == OpFill ? JobFill : JobCopy,
+        strict:     desc.flags.strict,
+        block:      desc.flags.block_on_fault,
+        tc_src:     tc(desc.flags.addr1_tc),
+        tc_dst:     tc(desc.flags.addr2_tc),
+        src:        desc.src,
+        pattern_hi: desc.flags.fill_16 ? desc.pattern_hi : desc.src,
+        dst:        desc.dst,
+        len:        desc.size
+      };
+    end
+  end
 
   // A discarded descriptor ends as if nothing had been asked of it.
   assign job_row_o = '{

@@ -77,15 +77,20 @@ module siov_engine_jobs import siov_pkg::*; import siov_dsa_pkg::*; (
     end
   end
 
-  JobUnique_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                take_i |-> free_o && !taken_q[free_id_o])
-    else $error("job %0d given out twice", free_id_o);
-  ReleaseTaken_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                   release_i |-> !filling && taken_q[release_id_i])
-    else $error("job %0d released but not taken", release_id_i);
-  ReadTaken_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                read_i |-> taken_q[read_id_i] ||
-                                           (take_i && read_id_i == free_id_o))
-    else $error("job %0d ends but was not taken", read_id_i);
+  // These look at one bit of many: a property would sample all of them each clock.
+  always_ff @(posedge clk_i) begin
+    if (rst_ni && take_i) begin
+      JobUnique_A: assert (free_o && !taken_q[free_id_o])
+        else $error("job %0d given out twice", free_id_o);
+    end
+    if (rst_ni && release_i) begin
+      ReleaseTaken_A: assert (!filling && taken_q[release_id_i])
+        else $error("job %0d released but not taken", release_id_i);
+    end
+    if (rst_ni && read_i) begin
+      ReadTaken_A: assert (taken_q[read_id_i] || (take_i && read_id_i == free_id_o))
+        else $error("job %0d ends but was not taken", read_id_i);
+    end
+  end
 
 endmodule

@@ -108,23 +108,25 @@ module siov_engine_retire import siov_pkg::*; import siov_dsa_pkg::*; (
 
   always_comb begin
     sw_error            = '0;
-    sw_error.code       = step_q.status == StatusXlatError ? StatusXlatError : StatusRecFault;
-    sw_error.desc_valid = 1'b1;
-    sw_error.rw         = 1'b1;
-    sw_error.operation  = step.operation;
-    sw_error.tenant     = step.tenant;
-    sw_error.addr       = {step.rec_addr, 5'd0};
-    sw_error.info_valid = 1'b1;
-    sw_error.info       = lost_info_t'{
-      operand: 3'd5,
-      rec:     1'b1,
-      irq:     step.irq,
-      ims:     step.irq && step.irq_id.ims,
-      handle:  step.irq ? step.irq_id.index : '0,
-      default: '0
-    };
-    sw_error.rec_valid  = 1'b1;
-    sw_error.rec        = step.record;
+    if (step_valid_q && lost) begin
+      sw_error.code       = step_q.status == StatusXlatError ? StatusXlatError : StatusRecFault;
+      sw_error.desc_valid = 1'b1;
+      sw_error.rw         = 1'b1;
+      sw_error.operation  = step.operation;
+      sw_error.tenant     = step.tenant;
+      sw_error.addr       = {step.rec_addr, 5'd0};
+      sw_error.info_valid = 1'b1;
+      sw_error.info       = lost_info_t'{
+        operand: 3'd5,
+        rec:     1'b1,
+        irq:     step.irq,
+        ims:     step.irq && step.irq_id.ims,
+        handle:  step.irq ? step.irq_id.index : '0,
+        default: '0
+      };
+      sw_error.rec_valid  = 1'b1;
+      sw_error.rec        = step.record;
+    end
   end
 
   siov_fifo #(
@@ -191,9 +193,13 @@ module siov_engine_retire import siov_pkg::*; import siov_dsa_pkg::*; (
     end
   end
 
-  RecDoneAsked_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                   rec_done_valid_i |-> rec_q[rec_done_i.id])
-    else $error("record of job %0d ended but was not sent", rec_done_i.id);
+  // Looks at one bit of many: a property would sample all of them each clock.
+  always_ff @(posedge clk_i) begin
+    if (rst_ni && rec_done_valid_i) begin
+      RecDoneAsked_A: assert (rec_q[rec_done_i.id])
+        else $error("record of job %0d ended but was not sent", rec_done_i.id);
+    end
+  end
   IrqDoneWithinJobs_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
                                         irq_done_q <= (JobW + 1)'(NumJobs))
     else $error("more interrupts done than jobs");

@@ -28,6 +28,7 @@ module siov_errors
   input  logic [17:0] addr_i,
   input  logic [31:0] mask_i,
   input  logic [31:0] wdata_i,
+  input  logic        read_i,
   output logic [31:0] rdata_o,       ///< at `addr_i`; 0 where there is none of these registers
 
   input  logic        disabled_i,    ///< the device is
@@ -153,30 +154,37 @@ module siov_errors
   assign log_busy_o = !log_ready || (log_on_i && (refused_q || eng_valid_i));
 
   always_comb begin
-    unique case (32'(addr_i))
-      Swerror0Offset:      rdata_o = swerror[0 +: 32];
-      Swerror0Offset + 4:  rdata_o = swerror[32 +: 32];
-      Swerror1Offset:      rdata_o = swerror[64 +: 32];
-      Swerror1Offset + 4:  rdata_o = swerror[96 +: 32];
-      Swerror2Offset:      rdata_o = swerror[128 +: 32];
-      Swerror2Offset + 4:  rdata_o = swerror[160 +: 32];
-      Swerror3Offset:      rdata_o = swerror[192 +: 32];
-      Swerror3Offset + 4:  rdata_o = swerror[224 +: 32];
-      Evlcfg0Offset:       rdata_o = evlcfg0[31:0];
-      Evlcfg0Offset + 4:   rdata_o = evlcfg0[63:32];
-      Evlcfg1Offset:       rdata_o = evlcfg1[31:0];
-      Evlcfg1Offset + 4:   rdata_o = evlcfg1[63:32];
-      EvlstatusOffset:     rdata_o = evlstatus[31:0];
-      EvlstatusOffset + 4: rdata_o = evlstatus[63:32];
-      default:             rdata_o = '0;
-    endcase
+    rdata_o = '0;
+    if (read_i) begin
+      unique case (32'(addr_i))
+        Swerror0Offset:      rdata_o = swerror[0 +: 32];
+        Swerror0Offset + 4:  rdata_o = swerror[32 +: 32];
+        Swerror1Offset:      rdata_o = swerror[64 +: 32];
+        Swerror1Offset + 4:  rdata_o = swerror[96 +: 32];
+        Swerror2Offset:      rdata_o = swerror[128 +: 32];
+        Swerror2Offset + 4:  rdata_o = swerror[160 +: 32];
+        Swerror3Offset:      rdata_o = swerror[192 +: 32];
+        Swerror3Offset + 4:  rdata_o = swerror[224 +: 32];
+        Evlcfg0Offset:       rdata_o = evlcfg0[31:0];
+        Evlcfg0Offset + 4:   rdata_o = evlcfg0[63:32];
+        Evlcfg1Offset:       rdata_o = evlcfg1[31:0];
+        Evlcfg1Offset + 4:   rdata_o = evlcfg1[63:32];
+        EvlstatusOffset:     rdata_o = evlstatus[31:0];
+        EvlstatusOffset + 4: rdata_o = evlstatus[63:32];
+        default: ;
+      endcase
+    end
   end
 
   // ------------------------------------------------------------------------------------------
   // Assertions
 
-  PortalErrorIsNotLogged_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-      adi_valid_i |-> adi_i.code == 8'h53)
-    else $error("portals report %h, which is not said to bypass the event log", adi_i.code);
+  // Looks at the wide error in place, where a property would sample it each clock.
+  always_ff @(posedge clk_i) begin
+    if (rst_ni && adi_valid_i) begin
+      PortalErrorIsNotLogged_A: assert (adi_i.code == 8'h53)
+        else $error("portals report %h, which is not said to bypass the event log", adi_i.code);
+    end
+  end
 
 endmodule

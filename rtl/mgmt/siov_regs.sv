@@ -108,10 +108,11 @@ module siov_regs
 
   logic [31:0] rdata, error_rdata;
 
+  // Not a unique case: that one is checked each clock, read or not.
   always_comb begin
     rdata = '0;
     if (access && !req_i.write) begin
-      unique case (32'(addr))
+      case (32'(addr))
         VersionOffset:      rdata = VersionReset;
         GencapOffset:       rdata = gencap[31:0];
         GencapOffset + 4:   rdata = gencap[63:32];
@@ -253,6 +254,7 @@ module siov_regs
     .addr_i           (addr),
     .mask_i           (be_mask),
     .wdata_i          (req_i.wdata),
+    .read_i           (access && !req_i.write),
     .rdata_o          (error_rdata),
     .disabled_i       (disabled_o),
     .clear_i          (clear_i),

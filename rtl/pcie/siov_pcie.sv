@@ -96,6 +96,7 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   logic [63:16] bar2;
   logic [23:16] bar2_mask;
   err_event_t   err [NumErrSources];
+  err_event_t   err_q [NumErrSources];
   logic         rx_busy;
 
   // Straps are sampled while reset is low.
@@ -224,14 +225,31 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   // ------------------------------------------------------------------------------------------
   // Config space, errors
 
-  err_msg_t  err_msg [NumErrSources + 1];
-  logic      err_tx_valid, err_tx_ready, errmsg_busy;
-  tlp_beat_t err_tx;
+  err_msg_t [NumErrSources:0] err_msg;
+  logic                       err_tx_valid, err_tx_ready, errmsg_busy;
+  tlp_beat_t                  err_tx;
 
   assign err[ErrDma]        = cpl_error(dma_err_i);
   assign err[ErrAtc]        = cpl_error(atc_err_i);
   assign err[ErrDmaTimeout] = timeout_error(dma_err_i);
   assign err[ErrAtcTimeout] = timeout_error(atc_err_i);
+
+  // A clock later: no long path from a beat to config space.
+  always_ff @(posedge clk_i) begin
+    for (int unsigned s = 0; s < NumErrSources; s++) begin
+      err_q[s].err <= rst_ni ? err[s].err : '0;
+      if (err[s].err != '0) begin
+        err_q[s].hdr    <= err[s].hdr;
+        err_q[s].prefix <= err[s].prefix;
+      end
+    end
+  end
+
+  logic err_busy;
+  always_comb begin
+    err_busy = 1'b0;
+    for (int unsigned s = 0; s < NumErrSources; s++) err_busy |= err_q[s].err != '0;
+  end
 
   siov_pcie_cfg u_cfg (
     .clk_i            (clk_i),
@@ -243,7 +261,7 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
     .cfg_i            (cfg),
     .cfg_rdata_o      (cfg_rdata),
     .cfg_flr_o        (cfg_flr),
-    .err_i            (err),
+    .err_i            (err_q),
     .err_msg_o        (err_msg),
     .pri_pending_i    (pri_pending_i),
     .pri_failure_i    (pri_failure_i),
@@ -303,8 +321,8 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
     .busy_o      (tx_busy)
   );
 
-  assign busy_o = rx_busy || posted_busy || nonposted_busy || completer_busy || errmsg_busy ||
-                  tx_busy;
+  assign busy_o = rx_busy || posted_busy || nonposted_busy || completer_busy || err_busy ||
+                  errmsg_busy || tx_busy;
 
   // ------------------------------------------------------------------------------------------
 

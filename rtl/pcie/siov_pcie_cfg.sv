@@ -23,7 +23,7 @@ module siov_pcie_cfg
 
   input  err_event_t   err_i [NumErrSources],
   /// Error messages to send: pulses.
-  output err_msg_t     err_msg_o [NumErrSources + 1],
+  output err_msg_t [NumErrSources:0] err_msg_o,
 
   // Page Request Interface, see siov_pcie_pri
   input  logic         pri_pending_i,
@@ -114,6 +114,7 @@ module siov_pcie_cfg
     .msg_o           (err_msg_o),
     .addr_i          (addr),
     .clear_i         (cfg_i.wdata & write_mask),
+    .read_i          (cfg_valid_i),
     .rdata_o         (err_rdata)
   );
 

@@ -27,15 +27,17 @@ module siov_pcie_err
 
   input  err_event_t  event_i [NumErrSources],
   /// Messages to send: pulses. The last one is for timeouts found in D3hot.
-  output err_msg_t    msg_o [NumErrSources + 1],
+  output err_msg_t [NumErrSources:0] msg_o,
 
   /// Config access: DW, bits that are written 1, and what the bits here read.
   input  logic [11:0] addr_i,
   input  logic [31:0] clear_i,
+  input  logic        read_i,
   output logic [31:0] rdata_o
 );
 
   localparam int unsigned CorAdvisory = 13;
+  localparam int unsigned SourceW     = $clog2(NumErrSources);
 
   // ------------------------------------------------------------------------------------------
   // Each source's error
@@ -86,18 +88,17 @@ module siov_pcie_err
   // ------------------------------------------------------------------------------------------
   // What all of them set
 
-  logic [15:0] status_set;      // Status, 06h
-  logic [3:0]  dev_set;         // Device Status: correctable, non-fatal, fatal, UR
-  logic [31:0] unc_set;
-  logic        advisory_set, log_set;
-  unc_e        log_bit;
-  hdr_t        log_hdr;
-  logic [31:0] log_prefix;
+  logic [15:0]        status_set;  // Status, 06h
+  logic [3:0]         dev_set;     // Device Status: correctable, non-fatal, fatal, UR
+  logic [31:0]        unc_set;
+  logic               advisory_set, log_set;
+  unc_e               log_bit;
+  logic [SourceW-1:0] log_source;
 
   always_comb begin
     {status_set, dev_set, unc_set, advisory_set, log_set} = '0;
-    log_bit = UncUnsupported;
-    {log_hdr, log_prefix} = '0;
+    log_bit    = UncUnsupported;
+    log_source = '0;
     for (int unsigned s = 0; s < NumErrSources; s++) begin
       if (event_i[s].err != '0) begin
         status_set[8]  |= event_i[s].err.cpl_poisoned && parity_en_i;  // Master Data Parity Error
@@ -117,8 +118,7 @@ module siov_pcie_err
         if (verdict[s].recorded && !verdict[s].masked && !log_set) begin
           log_set    = 1'b1;
           log_bit    = verdict[s].unc;
-          log_hdr    = event_i[s].hdr;
-          log_prefix = event_i[s].prefix;
+          log_source = SourceW'(s);
         end
       end
     end
@@ -189,27 +189,30 @@ module siov_pcie_err
     end else if (log_set && !(first_valid_q && unc_kept[first_q])) begin
       first_q       <= log_bit;
       first_valid_q <= 1'b1;
-      log_q         <= log_hdr;
-      prefix_q      <= log_prefix;
+      log_q         <= event_i[log_source].hdr;
+      prefix_q      <= event_i[log_source].prefix;
     end else if (!unc_kept[first_q]) begin
       first_valid_q <= 1'b0;
     end
   end
 
   always_comb begin
-    unique case (addr_i)
-      CfgCommand:   rdata_o = {status_q, 16'd0};
-      CfgDevCtl:    rdata_o = {12'd0, dev_q, 16'd0};
-      CfgUncStatus: rdata_o = unc_q;
-      CfgCorStatus: rdata_o = 32'(advisory_q) << CorAdvisory;
-      CfgAerCtl:    rdata_o = first_valid_q ? {20'd0, prefix_q != '0, 6'd0, first_q} : '0;
-      CfgHdrLog0:   rdata_o = log_q[0];
-      CfgHdrLog1:   rdata_o = log_q[1];
-      CfgHdrLog2:   rdata_o = log_q[2];
-      CfgHdrLog3:   rdata_o = log_q[3];
-      CfgPrefixLog: rdata_o = prefix_q;
-      default:      rdata_o = '0;
-    endcase
+    rdata_o = '0;
+    if (read_i) begin
+      unique case (addr_i)
+        CfgCommand:   rdata_o = {status_q, 16'd0};
+        CfgDevCtl:    rdata_o = {12'd0, dev_q, 16'd0};
+        CfgUncStatus: rdata_o = unc_q;
+        CfgCorStatus: rdata_o = 32'(advisory_q) << CorAdvisory;
+        CfgAerCtl:    rdata_o = first_valid_q ? {20'd0, prefix_q != '0, 6'd0, first_q} : '0;
+        CfgHdrLog0:   rdata_o = log_q[0];
+        CfgHdrLog1:   rdata_o = log_q[1];
+        CfgHdrLog2:   rdata_o = log_q[2];
+        CfgHdrLog3:   rdata_o = log_q[3];
+        CfgPrefixLog: rdata_o = prefix_q;
+        default: ;
+      endcase
+    end
   end
 
 endmodule

@@ -13,7 +13,7 @@ module siov_pcie_errmsg import siov_pkg::*, siov_pcie_pkg::*; #(
   input  logic        flr_i,
   input  logic [15:0] rid_i,
 
-  input  err_msg_t    msg_i [Sources],
+  input  err_msg_t [Sources-1:0] msg_i,
 
   output logic        tx_valid_o,
   input  logic        tx_ready_i,
@@ -28,7 +28,6 @@ module siov_pcie_errmsg import siov_pkg::*, siov_pcie_pkg::*; #(
 
   logic [Kinds-1:0][7:0] count_q, count;
   logic [Kinds-1:0]      waiting, pick;
-  logic                  asked;
 
   always_comb begin
     for (int unsigned k = 0; k < Kinds; k++) waiting[k] = count_q[k] != '0;
@@ -36,11 +35,8 @@ module siov_pcie_errmsg import siov_pkg::*, siov_pcie_pkg::*; #(
   end
 
   always_comb begin
-    asked = 1'b0;
-    for (int unsigned s = 0; s < Sources; s++) asked |= msg_i[s] != '0;
-
     count = count_q;
-    if (asked || tx_valid_o) begin
+    if (msg_i != '0 || tx_valid_o) begin
       for (int unsigned k = 0; k < Kinds; k++) begin
         if (tx_ready_i && pick[k]) count[k]--;
         for (int unsigned s = 0; s < Sources; s++) begin

@@ -184,20 +184,31 @@ module siov_pcie_rx import siov_pkg::*, siov_pcie_pkg::*; (
   // ------------------------------------------------------------------------------------------
   // The port's contract (docs/tlp-port.md)
 
-  RxSopAfterEop_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-      rx_valid_i |-> rx_i.sop == !in_tlp_q)
-    else $error("rx: a TLP must start with sop, right after the eop of the one before");
+  // Beats are wide: these look at them in place, where a property would sample them each clock.
 
-  RxDwEnRun_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-      rx_valid_i |-> (rx_i.dw_en & (rx_i.dw_en + 16'd1)) == '0)
-    else $error("rx: dw_en must be a run from bit 0");
+  logic        refused_q, sop_q;
+  hdr_t        hdr_q;
+  logic [15:0] dw_en_q;
 
-  RxFullUntilEop_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-      rx_valid_i && !rx_i.eop |-> rx_i.dw_en == '1)
-    else $error("rx: only the last beat of a TLP may carry less than 16 DWs");
+  always_ff @(posedge clk_i) begin
+    refused_q <= rst_ni && rx_valid_i && !rx_ready_o;
+    if (rx_valid_i && !rx_ready_o) {hdr_q, dw_en_q, sop_q} <= {rx_i.hdr, rx_i.dw_en, rx_i.sop};
+  end
 
-  RxStable_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-      rx_valid_i && !rx_ready_o |=> rx_valid_i && $stable({rx_i.hdr, rx_i.dw_en, rx_i.sop}))
-    else $error("rx: a beat once offered must stay until it is taken");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni && rx_valid_i) begin
+      RxSopAfterEop_A: assert (rx_i.sop == !in_tlp_q)
+        else $error("rx: a TLP must start with sop, right after the eop of the one before");
+      RxDwEnRun_A: assert ((rx_i.dw_en & (rx_i.dw_en + 16'd1)) == '0)
+        else $error("rx: dw_en must be a run from bit 0");
+      RxFullUntilEop_A: assert (rx_i.eop || rx_i.dw_en == '1)
+        else $error("rx: only the last beat of a TLP may carry less than 16 DWs");
+    end
+    if (rst_ni && refused_q) begin
+      RxStable_A: assert (rx_valid_i && {rx_i.hdr, rx_i.dw_en, rx_i.sop} ==
+                                        {hdr_q, dw_en_q, sop_q})
+        else $error("rx: a beat once offered must stay until it is taken");
+    end
+  end
 
 endmodule

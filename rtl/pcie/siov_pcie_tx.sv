@@ -148,12 +148,27 @@ module siov_pcie_tx import siov_pkg::*, siov_pcie_pkg::*; (
 
   // ------------------------------------------------------------------------------------------
 
-  TxStable_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-      tx_valid_o && !tx_ready_i |=> tx_valid_o && $stable({tx_o.hdr, tx_o.dw_en, tx_o.sop}))
-    else $error("tx: a beat once offered must stay until it is taken");
+  // Beats are wide: these look at them in place, where a property would sample them each clock.
 
-  TxWholeTlps_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-      take != '0 |-> in_tlp_q != |(take & sop))
-    else $error("tx: a source must start each TLP with sop, right after the eop of the one before");
+  logic        refused_q, sop_q;
+  hdr_t        hdr_q;
+  logic [15:0] dw_en_q;
+
+  always_ff @(posedge clk_i) begin
+    refused_q <= rst_ni && tx_valid_o && !tx_ready_i;
+    if (tx_valid_o && !tx_ready_i) {hdr_q, dw_en_q, sop_q} <= {tx_o.hdr, tx_o.dw_en, tx_o.sop};
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (rst_ni && refused_q) begin
+      TxStable_A: assert (tx_valid_o && {tx_o.hdr, tx_o.dw_en, tx_o.sop} ==
+                                        {hdr_q, dw_en_q, sop_q})
+        else $error("tx: a beat once offered must stay until it is taken");
+    end
+    if (rst_ni && take != '0) begin
+      TxWholeTlps_A: assert (in_tlp_q != |(take & sop))
+        else $error("tx: a source must start each TLP with sop, after the eop of the one before");
+    end
+  end
 
 endmodule

@@ -180,6 +180,31 @@ impl Bench {
         tenants.try_into().ok().unwrap()
     }
 
+    /// The same, where the device keeps translations of its own (ATS) and, with an allocation,
+    /// asks for pages (PRI).
+    pub async fn translated<const N: usize>(&self, page_requests: Option<u32>) -> [Tenant; N] {
+        let wqs: Vec<_> = (0..N as u16).map(|index| wq(index, 16)).collect();
+        let driver = Driver::probe(&self.host).await.unwrap();
+        driver.enable_ats(page_requests).await.unwrap();
+        driver.configure(&wqs).await.unwrap();
+        let mut tenants = Vec::new();
+        for wq in wqs {
+            tenants.push(Tenant::new(&driver, wq).await);
+        }
+        self.log.take();
+        tenants.try_into().ok().unwrap()
+    }
+
+    /// The same with page requests, and descriptors may block on faults.
+    pub async fn blocking<const N: usize>(&self, allocation: u32) -> [Tenant; N] {
+        let tenants = self.translated(Some(allocation)).await;
+        for tenant in &tenants {
+            tenant.allow_blocking().await;
+        }
+        self.log.take();
+        tenants
+    }
+
     /// A tenant for each queue.
     pub async fn tenants_on(&self, wqs: &[WqConfig]) -> Vec<Tenant> {
         let driver = Driver::probe(&self.host).await.unwrap();
@@ -342,6 +367,21 @@ impl Tenant {
         for (gpa, &page) in (BASE..).step_by(PAGE_SIZE as usize).zip(&pages) {
             space.map(Gpa(gpa), page, PAGE_SIZE).unwrap();
         }
+        Self::own(driver, wq, space, pages).await
+    }
+
+    /// The same, with all its memory in one page of 2 MiB.
+    pub async fn on_large_page(driver: &Rc<Driver>, wq: WqConfig) -> Self {
+        const LARGE: u64 = 2 << 20;
+        let block = driver.host().memory().alloc(LARGE, LARGE).unwrap();
+        let mut space = driver.new_address_space().unwrap();
+        space.map(Gpa(0), block, LARGE).unwrap();
+        let pages = (BASE..BASE + BYTES).step_by(PAGE_SIZE as usize);
+        let pages = pages.map(|gpa| block.offset(gpa)).collect();
+        Self::own(driver, wq, space, pages).await
+    }
+
+    async fn own(driver: &Rc<Driver>, wq: WqConfig, space: AddressSpace, pages: Vec<Hpa>) -> Self {
         let (adi, errors) = driver.assign(wq, &space).unwrap();
         adi.enable().await.unwrap();
         adi.mask_interrupt(false);
@@ -356,6 +396,17 @@ impl Tenant {
 
     pub fn host(&self) -> &Host {
         self.adi.driver().host()
+    }
+
+    /// Lets its descriptors ask to block on page faults.
+    pub async fn allow_blocking(&self) {
+        let function = Function::of(self.adi.driver());
+        let wqcfg = u32::from(self.adi.wq().index) * regs::SIOV_WQCFG_STRIDE;
+        let mode = regs::SIOV_WQCFG_OFFSET + wqcfg + regs::SIOV_WQCFG_MODE_OFFSET;
+        self.adi.disable().await.unwrap();
+        let value = function.read32(mode).await;
+        function.write32(mode, value | regs::SIOV_WQCFG_MODE_BLOCK_ON_FAULT_MASK);
+        self.adi.enable().await.unwrap();
     }
 
     /// Where guest-physical `gpa` is.

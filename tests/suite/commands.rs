@@ -547,6 +547,25 @@ fn pasid_enable_changed_while_the_device_is_enabled_halts_it() {
 }
 
 #[test]
+fn ats_and_pri_enable_changed_while_the_device_is_enabled_halt_it() {
+    const ATS: u16 = 0x0f;
+    const PRI: u16 = 0x13;
+    for (capability, enable) in [(ATS, 1 << 31), (PRI, 1)] {
+        let bench = Bench::new();
+        bench.run(async {
+            let function = running(&bench).await;
+            let at = function.info.extended_capability(capability).unwrap();
+
+            function.set_config(at + 4, enable).await;
+
+            assert_eq!(state(&function).await, 3, "capability {capability:#x}");
+            let error = function.software_error().await;
+            assert_eq!(error.status(), Status::CONFIG_CHANGED);
+        });
+    }
+}
+
+#[test]
 fn halt_sets_its_cause_if_enabled() {
     let bench = Bench::new();
     bench.run(async {

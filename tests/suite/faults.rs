@@ -16,26 +16,45 @@ use siov::rtl::RtlEndpoint;
 use siov::scenario::Profile;
 use siov_firmware::regs;
 
-use crate::bench::aer::{HEADER_LOG, MALFORMED, POISONED, UNCORRECTABLE, UNEXPECTED_COMPLETION};
+use crate::bench::aer::{
+    COMPLETION_TIMEOUT, HEADER_LOG, MALFORMED, POISONED, UNCORRECTABLE, UNEXPECTED_COMPLETION,
+};
 use crate::bench::{Bench, DATA, Function, RECORD, Tenant, pattern};
 
 const SOURCE: u64 = DATA + 16 * 4096;
 
-type Change = Option<Box<dyn FnMut(&mut Completion)>>;
+/// What becomes of a completion on its way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Arrives,
+    /// Goes to `Tamper::lost`.
+    IsLost,
+}
+
+/// How completions are changed on their way.
+#[derive(Default)]
+struct Tamper {
+    change: Option<Box<dyn FnMut(&mut Completion) -> Fate>>,
+    lost: Vec<Vec<u32>>,
+}
 
 /// A device whose completions are changed on their way.
 struct Tampered {
     device: RtlEndpoint,
-    change: Rc<RefCell<Change>>,
+    tamper: Rc<RefCell<Tamper>>,
 }
 
 impl Endpoint for Tampered {
     fn push(&mut self, ready_at: Cycle, words: &[u32]) -> Result<(), EndpointError> {
-        if let Some(change) = &mut *self.change.borrow_mut()
+        let tamper = &mut *self.tamper.borrow_mut();
+        if let Some(change) = &mut tamper.change
             && let Ok(Tlp::Completion { completion, data }) = TlpRef::decode(words)
         {
             let mut completion = completion;
-            change(&mut completion);
+            if change(&mut completion) == Fate::IsLost {
+                tamper.lost.push(words.to_vec());
+                return Ok(());
+            }
             let data = match completion.status {
                 CompletionStatus::Success => data,
                 _ => &[],
@@ -64,16 +83,20 @@ impl Endpoint for Tampered {
     }
 }
 
+fn tampered_bench() -> (Bench, Rc<RefCell<Tamper>>) {
+    let device = RtlEndpoint::new(Profile::Small.straps(), None).unwrap();
+    let tamper = Rc::<RefCell<Tamper>>::default();
+    let endpoint = Tampered {
+        device,
+        tamper: Rc::clone(&tamper),
+    };
+    (Bench::on(Box::new(endpoint), Knobs::default()), tamper)
+}
+
 /// Two tenants move 4 KiB each at the same time. Of the completions that answer the reads of both,
 /// the 5th goes through `change`. Gives both records, and the uncorrectable errors that AER has.
 fn with_bad_completion(change: fn(&mut Completion)) -> ([Status; 2], u32) {
-    let device = RtlEndpoint::new(Profile::Small.straps(), None).unwrap();
-    let tamper = Rc::<RefCell<Change>>::default();
-    let endpoint = Tampered {
-        device,
-        change: Rc::clone(&tamper),
-    };
-    let bench = Bench::on(Box::new(endpoint), Knobs::default());
+    let (bench, tamper) = tampered_bench();
     bench.run(async {
         let tenants = bench.tenants::<2>().await;
         let function = Function::of(tenants[0].adi.driver());
@@ -83,17 +106,18 @@ fn with_bad_completion(change: fn(&mut Completion)) -> ([Status; 2], u32) {
             .iter()
             .for_each(|t| t.write(SOURCE, &pattern(5, 4096)));
         let mut count = 0;
-        tamper.replace(Some(Box::new(move |completion| {
+        tamper.borrow_mut().change = Some(Box::new(move |completion| {
             count += 1;
             if count == 5 {
                 change(completion);
             }
-        })));
+            Fate::Arrives
+        }));
 
         tenants.iter().for_each(|tenant| tenant.submit(&descriptor));
         let first = tenants[0].ended(RECORD).await.status();
         let second = tenants[1].ended(RECORD).await.status();
-        tamper.replace(None);
+        tamper.borrow_mut().change = None;
 
         assert_eq!(tenants[1].read(DATA, 4096), pattern(5, 4096));
         // Nothing of it is left.
@@ -126,6 +150,107 @@ fn unsupported_request_fails_the_work_it_belongs_to_and_no_other() {
         with_bad_completion(|completion| completion.status = CompletionStatus::UnsupportedRequest);
 
     assert_eq!(statuses, [Status::READ_ERROR, Status::SUCCESS]);
+}
+
+/// Loses all completions of the read that the 5th completion answers.
+fn lose_one_read(tamper: &RefCell<Tamper>) {
+    let (mut count, mut lost) = (0, None);
+    tamper.borrow_mut().change = Some(Box::new(move |completion| {
+        count += 1;
+        if count == 5 {
+            lost = Some(completion.tag);
+        }
+        match lost == Some(completion.tag) {
+            true => Fate::IsLost,
+            false => Fate::Arrives,
+        }
+    }));
+}
+
+/// Two tenants move 4 KiB each, and one read is never answered. Calls `then` when both have ended.
+fn with_lost_read(then: impl AsyncFnOnce(&[Tenant; 2], [Status; 2], &RefCell<Tamper>)) {
+    const DEVCTL2: u16 = 0x68;
+    const SHORTEST: u32 = 1; // 4,096 cycles
+    let (bench, tamper) = tampered_bench();
+    bench.run(async {
+        let tenants = bench.tenants::<2>().await;
+        let function = Function::of(tenants[0].adi.driver());
+        function.unmask_advisory_errors().await;
+        let control = function.config(DEVCTL2).await;
+        function
+            .set_config(DEVCTL2, control & !0xf | SHORTEST)
+            .await;
+        lose_one_read(&tamper);
+        for tenant in &tenants {
+            tenant.write(SOURCE, &pattern(5, 4096));
+            tenant.submit(&Descriptor::memory_move(SOURCE, DATA, 4096).with_completion(RECORD));
+        }
+
+        let first = tenants[0].ended(RECORD).await.status();
+        let second = tenants[1].ended(RECORD).await.status();
+        tamper.borrow_mut().change = None;
+
+        then(&tenants, [first, second], &tamper).await;
+    });
+}
+
+#[test]
+fn read_that_is_never_answered_fails_its_work_and_no_other() {
+    with_lost_read(async |tenants, statuses, _| {
+        assert_eq!(statuses, [Status::READ_ERROR, Status::SUCCESS]);
+        assert_eq!(tenants[1].read(DATA, 4096), pattern(5, 4096));
+        let function = Function::of(tenants[0].adi.driver());
+        let errors = function.config(UNCORRECTABLE).await;
+        assert_eq!(errors, COMPLETION_TIMEOUT);
+    });
+}
+
+#[test]
+fn completion_that_comes_too_late_is_reported_and_does_no_harm() {
+    with_lost_read(async |tenants, _, tamper| {
+        let function = Function::of(tenants[0].adi.driver());
+        function.set_config(UNCORRECTABLE, COMPLETION_TIMEOUT).await;
+        let late = std::mem::take(&mut tamper.borrow_mut().lost);
+        assert!(!late.is_empty());
+
+        for slot in 1..16 {
+            let copy = Descriptor::memory_move(SOURCE, DATA + 4096 * slot, 4096);
+            tenants[1].submit(&copy.with_completion(RECORD + 32 * slot));
+        }
+        tenants[1].host().sleep(50).await;
+        for words in late {
+            tenants[1].host().send_raw(&words);
+        }
+        tenants[1].adi.drain().await.unwrap();
+
+        for slot in 1..16 {
+            let record = tenants[1].record(RECORD + 32 * slot);
+            assert_eq!(record.status(), Status::SUCCESS);
+            let data = tenants[1].read(DATA + 4096 * slot, 4096);
+            assert!(data == pattern(5, 4096), "slot {slot}");
+        }
+        let errors = function.config(UNCORRECTABLE).await;
+        assert_eq!(errors, UNEXPECTED_COMPLETION);
+    });
+}
+
+#[test]
+fn tag_that_timed_out_is_not_missed_for_long() {
+    with_lost_read(async |tenants, _, _| {
+        // 64 reads at once need every tag but the one that rests.
+        for slot in 0..8 {
+            let copy = Descriptor::memory_move(SOURCE, DATA + 4096 * slot, 4096);
+            let record = RECORD + 32 * slot;
+            tenants[0].write(record, &[0; 32]);
+            tenants[0].submit(&copy.with_completion(record));
+        }
+        tenants[0].adi.drain().await.unwrap();
+
+        for slot in 0..8 {
+            let record = tenants[0].record(RECORD + 32 * slot);
+            assert_eq!(record.status(), Status::SUCCESS);
+        }
+    });
 }
 
 /// The device after it received `words`, and its uncorrectable errors. It must still work.
@@ -272,4 +397,59 @@ fn tlp_of_an_unknown_type_is_malformed() {
 
     assert_eq!(errors, MALFORMED);
     assert_eq!(header[0], UNKNOWN | 1);
+}
+
+/// Codes of the messages that the device sends about a TLP, with the error reporting of Device
+/// Control set to `enables`.
+fn messages_about(enables: u32, words: impl FnOnce(&Tenant) -> Vec<u32>) -> Vec<u8> {
+    const DEVCTL: u16 = 0x48;
+    let bench = Bench::new();
+    bench.run(async {
+        let [tenant] = bench.tenants().await;
+        let function = Function::of(tenant.adi.driver());
+        function.unmask_advisory_errors().await;
+        let control = function.config(DEVCTL).await & 0xfff0;
+        function.set_config(DEVCTL, control | enables).await;
+        bench.host.take_messages();
+
+        bench.host.send_raw(&words(&tenant));
+        bench.host.sleep(200).await;
+
+        let messages = bench.host.take_messages().into_iter();
+        messages.map(|(_, message)| message.code).collect()
+    })
+}
+
+const ERR_COR: u8 = 0x30;
+const ERR_NONFATAL: u8 = 0x31;
+const ERR_FATAL: u8 = 0x33;
+const ALL_ERRORS: u32 = 0xf;
+
+#[test]
+fn fatal_error_is_told_by_err_fatal() {
+    let messages = messages_about(ALL_ERRORS, |tenant| write(tenant, 2, 0));
+
+    assert_eq!(messages, [ERR_FATAL]);
+}
+
+#[test]
+fn non_fatal_error_is_told_by_err_nonfatal() {
+    const EP: u32 = 1 << 14;
+    let messages = messages_about(ALL_ERRORS, |tenant| write(tenant, 1, EP));
+
+    assert_eq!(messages, [ERR_NONFATAL]);
+}
+
+#[test]
+fn advisory_error_is_told_by_err_cor() {
+    let messages = messages_about(ALL_ERRORS, |_| completion(Bdf::new(1, 0, 1)));
+
+    assert_eq!(messages, [ERR_COR]);
+}
+
+#[test]
+fn errors_are_not_told_unless_enabled() {
+    let messages = messages_about(0, |tenant| write(tenant, 2, 0));
+
+    assert!(messages.is_empty(), "{messages:x?}");
 }

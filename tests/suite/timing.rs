@@ -163,15 +163,20 @@ struct Stream {
     bytes: u32,
     /// Moves of each ADI.
     count: u64,
+    /// The device translates; each ADI has its memory in a page of 2 MiB.
+    translated: bool,
 }
 
 impl Stream {
     /// Cycles a move takes in the steady state: the middle half of all.
     fn cycles_each(&self) -> f64 {
-        let bench = Bench::profile(self.profile);
+        let knobs = Knobs {
+            translation_latency: 500,
+            ..Knobs::default()
+        };
+        let bench = Bench::with(self.profile.straps(), knobs);
         let ended = bench.run(async {
-            let wqs: Vec<_> = (0..self.adis).map(|i| wq(i, self.depth as u16)).collect();
-            let tenants = bench.tenants_on(&wqs).await;
+            let tenants = self.tenants(&bench).await;
             let ended = Rc::new(RefCell::new(Vec::new()));
             let local = LocalSet::new();
             for tenant in tenants.into_iter().map(Rc::new) {
@@ -185,6 +190,21 @@ impl Stream {
         });
         let (from, to) = (ended.len() / 4, ended.len() * 3 / 4);
         (ended[to] - ended[from]) as f64 / (to - from) as f64
+    }
+
+    async fn tenants(&self, bench: &Bench) -> Vec<Tenant> {
+        let wqs: Vec<_> = (0..self.adis).map(|i| wq(i, self.depth as u16)).collect();
+        if !self.translated {
+            return bench.tenants_on(&wqs).await;
+        }
+        let driver = Driver::probe(&bench.host).await.unwrap();
+        driver.enable_ats(None).await.unwrap();
+        driver.configure(&wqs).await.unwrap();
+        let mut tenants = Vec::new();
+        for wq in wqs {
+            tenants.push(Tenant::on_large_page(&driver, wq).await);
+        }
+        tenants
     }
 
     /// One slot of the queue: the next move as soon as the last has ended.
@@ -222,6 +242,7 @@ fn moves_of_4_kib_take_at_most_90_cycles_each() {
         depth: 16,
         bytes: 4096,
         count: 320,
+        translated: false,
     }
     .cycles_each();
 
@@ -240,6 +261,7 @@ fn moves_of_64_bytes_from_one_adi_take_at_most_12_cycles_each() {
         depth: 128,
         bytes: 64,
         count: 128 * 16,
+        translated: false,
     }
     .cycles_each();
 
@@ -258,6 +280,7 @@ fn moves_of_64_bytes_from_16_adis_take_at_most_8_cycles_each() {
         depth: 16,
         bytes: 64,
         count: 16 * 16,
+        translated: false,
     }
     .cycles_each();
 
@@ -273,10 +296,54 @@ fn moves_of_64_bytes_cost_as_much_from_128_adis_as_from_16() {
         depth: 256 / u64::from(adis),
         bytes: 64,
         count: 4096 / u64::from(adis),
+        translated: false,
     };
 
     let few = stream(16).cycles_each();
     let many = stream(128).cycles_each();
 
     assert!(many <= few * 1.02, "{many} cycles instead of {few}");
+}
+
+/// Cycles of moves with translation for each without, in the steady state.
+fn cost_of_translation(adis: u16, bytes: u32) -> f64 {
+    let [with, without] = [true, false].map(|translated| {
+        let depth = 128 / u64::from(adis);
+        Stream {
+            profile: Profile::Small,
+            adis,
+            depth,
+            bytes,
+            count: depth * 16,
+            translated,
+        }
+        .cycles_each()
+    });
+    with / without
+}
+
+#[test]
+fn translations_at_hand_cost_at_most_2_percent() {
+    for (adis, bytes) in [(8, 4096), (1, 64), (16, 64)] {
+        let cost = cost_of_translation(adis, bytes);
+
+        assert!(cost <= 1.02, "{adis} ADIs, {bytes} bytes: {cost}");
+    }
+}
+
+#[test]
+fn adis_on_large_pages_of_their_own_reach_90_percent_of_the_ceiling() {
+    const CEILING: f64 = 73.0;
+
+    let cycles = Stream {
+        profile: Profile::Small,
+        adis: 16,
+        depth: 8,
+        bytes: 4096,
+        count: 64,
+        translated: true,
+    }
+    .cycles_each();
+
+    assert!(cycles * 0.9 <= CEILING, "{cycles} cycles");
 }

@@ -220,7 +220,7 @@ VIOLATION(job_of_no_bytes) {
   DmaBench b;
   b.reset();
   b.to_do.push_back(job(0, 0));
-  b.clock();
+  for (int i = 0; i < 4; ++i) b.clock();
 }
 
 VIOLATION(more_jobs_than_ids) {
@@ -272,7 +272,7 @@ VIOLATION(completion_shorter_than_its_length) {
   b.around.latency = 1000;
   b.to_do.push_back(job(0, 64));
   while (b.reads_sent == 0) b.clock();
-  Completion c = {0, 64, 0, false, 0, false, std::vector<uint32_t>(16)};
+  Completion c = {0, 64, 0, false, 0, true, std::vector<uint32_t>(16)};
   BeatWords beat = c.beats(DmaBench::kRid, 0)[0];
   beat[Beat::kFlags] &= ~0xff00u;
   b.top.cpl_valid_i = 1;

@@ -109,7 +109,7 @@ struct Descriptor {
 
     looked_up = flag(kRequestInterrupt) && may_interrupt;
     interrupt = looked_up && granted;
-    info = status == kBadFlags ? flags() & ~allowed : status == kBadHandle ? handle() : 0;
+    info = status == kBadFlags ? flags() & ~allowed : status == kBadHandle ? handle_info() : 0;
     moves = status == kSuccess && data;
     tell();
     if (wq.discard) {
@@ -130,6 +130,9 @@ struct Descriptor {
   }
 
  private:
+  /// Handle, that it is one, and its table (DSA 5.9).
+  uint32_t handle_info() const { return handle() | 1u << 16 | uint32_t{ims} << 17; }
+
   /// As a record, or as a software error if there is no place for one.
   void tell() {
     const bool success = status == kSuccess;

@@ -104,14 +104,14 @@ module siov_front_bench import siov_pkg::*; (
   output logic         busy_o
 );
 
-  portal_wr_t  portal;
-  wq_ctl_t     ctl;
-  work_t       work;
-  dma_job_t    job;
-  dma_done_t   done;
+  portal_wr_t    portal;
+  wq_ctl_t       ctl;
+  work_t         work;
+  dma_job_t      job;
+  dma_done_t     done;
+  dma_record_t   rec;
   dma_rec_done_t rec_done;
-  dma_record_t rec;
-  irq_id_t     chk_id, irq_id;
+  irq_id_t       chk_id, irq_id;
 
   logic       wake_valid, pop_valid, pop_ready, popped_valid, popped_more, work_valid, work_ready;
   logic [9:0] wake_adi, pop_adi, popped_adi;

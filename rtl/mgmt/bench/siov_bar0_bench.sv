@@ -19,7 +19,7 @@ module siov_bar0_bench import siov_pkg::*; (
   output logic        reg_rsp_valid_o,
   output logic [31:0] reg_rdata_o,
 
-  /// A software error of adi/, with this code.
+  /// A software error of engine/, with this code.
   input  logic        error_valid_i,
   input  logic [7:0]  error_code_i,
 
@@ -89,12 +89,12 @@ module siov_bar0_bench import siov_pkg::*; (
     .user_int_en_o       (),
     .log_on_o            (),
     .halted_o            (),
-    .adi_error_valid_i   (error_valid_i),
+    .adi_error_valid_i   (1'b0),
     .adi_error_ready_o   (),
-    .adi_error_i         (error),
-    .eng_error_valid_i   (1'b0),
+    .adi_error_i         ('0),
+    .eng_error_valid_i   (error_valid_i),
     .eng_error_ready_o   (),
-    .eng_error_i         ('0),
+    .eng_error_i         (error),
     .evl_valid_o         (),
     .evl_ready_i         (1'b0),
     .evl_o               (),
