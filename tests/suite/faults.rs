@@ -31,10 +31,12 @@ enum Fate {
     IsLost,
 }
 
+type Change = Box<dyn FnMut(&mut Completion) -> Fate>;
+
 /// How completions are changed on their way.
 #[derive(Default)]
 struct Tamper {
-    change: Option<Box<dyn FnMut(&mut Completion) -> Fate>>,
+    change: Option<Change>,
     lost: Vec<Vec<u32>>,
 }
 

@@ -8,7 +8,7 @@ use siov::dsa::{Descriptor, Flags, Status};
 use siov::host::{Demand, Paged};
 use siov::mem::{Hpa, PAGE_SIZE};
 use siov::pcie::Direction;
-use siov::pcie::tlp::{Message, Tlp};
+use siov::pcie::tlp::{Message, PasidPrefix, Tlp};
 
 use crate::bench::{BASE, BYTES, Bench, DATA, Function, RECORD, Seen, Tenant, pattern};
 
@@ -45,10 +45,16 @@ fn code(seen: &Seen) -> Option<u8> {
     }
 }
 
-fn page_requests(bench: &Bench) -> usize {
-    let seen = bench.log.take();
-    let codes = seen.iter().filter_map(code);
-    codes.filter(|&code| code == Message::PAGE_REQUEST).count()
+/// The PASID of each page request since the log was last emptied.
+fn page_requests(bench: &Bench) -> Vec<Option<PasidPrefix>> {
+    let seen = bench.log.take().into_iter();
+    seen.filter_map(|seen| match seen.tlp {
+        Tlp::Message { message, .. } if message.code == Message::PAGE_REQUEST => {
+            Some(message.pasid)
+        }
+        _ => None,
+    })
+    .collect()
 }
 
 /// The most page requests that were outstanding at once.
@@ -125,7 +131,7 @@ fn descriptor_that_does_not_block_asks_for_no_page() {
         let record = tenant.run(Descriptor::fill(0, ABSENT, 64)).await;
 
         assert_eq!(record.status(), Status::PAGE_FAULT);
-        assert_eq!(page_requests(&bench), 0);
+        assert_eq!(page_requests(&bench), []);
     });
 }
 
@@ -145,7 +151,8 @@ fn fault_that_blocks_ends_when_the_page_is_there() {
         assert_eq!(record.status(), Status::SUCCESS);
         assert_eq!(record.bytes_completed.get(), 0);
         assert!(tenant.read(DATA, 4096) == pattern(3, 4096));
-        assert_eq!(page_requests(&bench), 1);
+        let prefix = PasidPrefix::new(tenant.adi.pasid());
+        assert_eq!(page_requests(&bench), [Some(prefix)]);
     });
 }
 

@@ -6,7 +6,7 @@
 
 use siov::dsa::{Command, Descriptor, Status};
 use siov::pcie::{Bdf, Knobs};
-use siov_firmware::regs;
+use siov_firmware::{abi, regs};
 
 use crate::bench::{BASE, BYTES, Bench, DATA, Function, RECORD, Tenant, is_message, pattern};
 
@@ -92,6 +92,30 @@ fn drain_all_waits_for_every_queue() {
 #[test]
 fn nothing_comes_after_abort() {
     nothing_comes_after(async |tenant| tenant.adi.abort().await.unwrap());
+}
+
+#[test]
+fn drain_of_a_pasid_waits_for_its_queue() {
+    let bench = Bench::new();
+    bench.run(async {
+        let [tenant] = bench.tenants().await;
+        load(&tenant, 16);
+
+        let function = Function::of(tenant.adi.driver());
+        let drain = abi::SIOV_CMD_DRAIN_PASID << 20 | tenant.adi.pasid().raw();
+        assert_eq!(function.command(drain).await, 0);
+
+        assert_eq!(finished(&tenant, 16), 16);
+    });
+}
+
+#[test]
+fn nothing_comes_after_abort_of_the_pasid() {
+    nothing_comes_after(async |tenant| {
+        let function = Function::of(tenant.adi.driver());
+        let abort = abi::SIOV_CMD_ABORT_PASID << 20 | tenant.adi.pasid().raw();
+        assert_eq!(function.command(abort).await, 0);
+    });
 }
 
 #[test]
