@@ -15,6 +15,7 @@ use siov::pcie::{Bdf, Knobs, Tag};
 use siov::rtl::RtlEndpoint;
 use siov::scenario::Profile;
 use siov_firmware::regs;
+use siov_sim::Credits;
 
 use crate::bench::aer::{
     COMPLETION_TIMEOUT, HEADER_LOG, MALFORMED, POISONED, UNCORRECTABLE, UNEXPECTED_COMPLETION,
@@ -82,6 +83,10 @@ impl Endpoint for Tampered {
 
     fn idle(&self) -> bool {
         self.device.idle()
+    }
+
+    fn set_credits(&mut self, credits: &Credits) {
+        self.device.set_credits(credits);
     }
 }
 

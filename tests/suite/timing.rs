@@ -13,7 +13,7 @@ use siov::endpoint::{Cycle, Endpoint, EndpointError, Stop};
 use siov::host::{Driver, WqConfig};
 use siov::pcie::Knobs;
 use siov::scenario::Profile;
-use siov_sim::{Model, StopOn, Straps};
+use siov_sim::{Credits, Model, StopOn, Straps};
 use tokio::task::LocalSet;
 
 use crate::bench::{BASE, Bench, DATA, RECORD, Tenant, wq};
@@ -84,6 +84,10 @@ impl Endpoint for Timed {
 
     fn idle(&self) -> bool {
         self.model.is_idle()
+    }
+
+    fn set_credits(&mut self, credits: &Credits) {
+        self.model.set_credits(credits);
     }
 }
 
