@@ -188,7 +188,13 @@ impl Config {
                 }
             }
         };
-        self.write_ended();
+        if effect == Effect::Reset {
+            // What the device had begun may still come, until it answers the next configuration
+            // request: that waits for the end of the reset.
+            self.writing = self.writing.saturating_sub(1);
+        } else {
+            self.write_ended();
+        }
         effect
     }
 

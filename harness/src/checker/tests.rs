@@ -778,10 +778,21 @@ fn function_level_reset_takes_what_was_enabled() {
     let mut port = Port::ready();
     port.asked(4);
     port.write(PCIE_CAP + 8, 0xa910);
+    port.read(PCIE_CAP, 0x0092_9010);
 
     let written = port.device(&write(PAGE, 1));
 
     assert_eq!(written.unwrap_err().rule, Rule::BusMaster);
+}
+
+#[test]
+fn write_begun_before_function_level_reset_may_still_come() {
+    let mut port = Port::ready();
+    port.write(PCIE_CAP + 8, 0xa910);
+
+    let written = port.device(&write(PAGE, 1));
+
+    assert!(written.is_ok());
 }
 
 #[test]
