@@ -80,7 +80,7 @@ class Model : public SiovModel {
  private:
   static constexpr int kResetCycles = 16;
   static constexpr uint32_t kInfinite = 1u << 28;
-  /// Waves show 1 ns a clock; cycle 0 rises at kResetCycles ns.
+  /// Waves show 1 ns a clock; cycle 0 rises at kResetCycles + 1 ns.
   static constexpr uint64_t kPeriodPs = 1000;
 
   /// While it lives, Verilated code on this thread works for one model.
