@@ -141,6 +141,12 @@ module siov_endpoint import siov_pkg::*; (
   logic [1:0]                      epoch_busy;
   logic                            drop_valid;
   logic [AdiW-1:0]                 drop_adi;
+  stop_t                           stop;
+  left_t                           left;
+  logic                            left_next;
+  logic                            marker_valid;
+  logic [19:0]                     marker_pasid;
+  logic                            stop_busy;
   logic                            atc_busy;
   logic                            halted;
   logic                            evl_valid;
@@ -392,6 +398,12 @@ module siov_endpoint import siov_pkg::*; (
     .pri_failure_o  (pri_failure),
     .pri_uprgi_o    (pri_uprgi),
     .pri_busy_o     (pri_busy),
+    .stop_i         (stop),
+    .left_o         (left),
+    .left_next_i    (left_next),
+    .marker_valid_i (marker_valid),
+    .marker_pasid_i (marker_pasid),
+    .stop_busy_o    (stop_busy),
     .pri_reset_i    (pri_reset),
     .busy_o         (atc_busy)
   );
@@ -456,6 +468,12 @@ module siov_endpoint import siov_pkg::*; (
     .stat_inflight_i     (stat_inflight),
     .inflight_i          (inflight),
     .adi_init_i          (adi_init),
+    .stop_o              (stop),
+    .left_i              (left),
+    .left_next_o         (left_next),
+    .marker_valid_o      (marker_valid),
+    .marker_pasid_o      (marker_pasid),
+    .stop_busy_i         (stop_busy),
     .engine_en_o         (engine_en),
     .engine_group_o      (engine_group),
     .user_int_en_o       (user_int_en),

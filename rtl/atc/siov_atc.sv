@@ -59,6 +59,16 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
   output logic            pri_failure_o,
   output logic            pri_uprgi_o,
   output logic            pri_busy_o,
+  /// Whose waits for pages end at once, with StatusAbandoned. `left_o`: a PASID whose requests are
+  /// left without response since; `left_next_i` asks for the next one.
+  input  stop_t           stop_i,
+  output left_t           left_o,
+  input  logic            left_next_i,
+  /// Send a Stop Marker, pulse, while `stop_busy_o` is low. That is high while it, or a page request
+  /// of whoever is stopped, has not left.
+  input  logic            marker_valid_i,
+  input  logic [19:0]     marker_pasid_i,
+  output logic            stop_busy_o,
   /// PRI Control's Reset was written while PRI is disabled: forget what is outstanding.
   input  logic            pri_reset_i,
 
@@ -212,25 +222,31 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
   );
 
   siov_atc_pri u_pri (
-    .clk_i         (clk_i),
-    .rst_ni        (rst_ni),
-    .fn_i          (fn_i),
-    .go_i          (go),
-    .push_i        (block),
-    .push_miss_i   (miss),
-    .op_valid_o    (pri_op_valid),
-    .op_ready_i    (pri_op_ready),
-    .op_o          (pri_op),
-    .rsp_valid_i   (rx_msg_valid_i && rx_msg_i.code == MsgPrgResponse),
-    .rsp_hdr_i     (rx_msg_i.hdr),
-    .reset_i       (pri_reset_i),
-    .failure_o     (pri_failure_o),
-    .unexpected_o  (pri_uprgi_o),
-    .tx_valid_o    (pri_tx_valid),
-    .tx_ready_i    (pri_tx_ready),
-    .tx_o          (pri_tx),
-    .outstanding_o (pri_busy_o),
-    .busy_o        (pri_busy)
+    .clk_i          (clk_i),
+    .rst_ni         (rst_ni),
+    .fn_i           (fn_i),
+    .go_i           (go),
+    .stop_i         (stop_i),
+    .left_o         (left_o),
+    .left_next_i    (left_next_i),
+    .marker_valid_i (marker_valid_i),
+    .marker_pasid_i (marker_pasid_i),
+    .stop_busy_o    (stop_busy_o),
+    .push_i         (block),
+    .push_miss_i    (miss),
+    .op_valid_o     (pri_op_valid),
+    .op_ready_i     (pri_op_ready),
+    .op_o           (pri_op),
+    .rsp_valid_i    (rx_msg_valid_i && rx_msg_i.code == MsgPrgResponse),
+    .rsp_hdr_i      (rx_msg_i.hdr),
+    .reset_i        (pri_reset_i),
+    .failure_o      (pri_failure_o),
+    .unexpected_o   (pri_uprgi_o),
+    .tx_valid_o     (pri_tx_valid),
+    .tx_ready_i     (pri_tx_ready),
+    .tx_o           (pri_tx),
+    .outstanding_o  (pri_busy_o),
+    .busy_o         (pri_busy)
   );
 
   // --- out --------------------------------------------------------------------------------------

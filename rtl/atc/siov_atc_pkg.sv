@@ -9,7 +9,7 @@ package siov_atc_pkg;
 
   parameter int unsigned NumWays    = 8;    // translations held for an ADI
   parameter int unsigned NumPrgs    = 32;   // page request groups outstanding, of one request each
-  parameter int unsigned PrgsPerAdi = 4;    // so that no ADI can take all groups,
+  parameter int unsigned PrgsPerAdi = 4;    // at most, so that no ADI can take all groups,
   parameter int unsigned TrsPerAdi  = 16;   // or all Translation Requests
   parameter int unsigned NumWaiters = 4 * NumJobs;  // at least one for each job and operand
   parameter int unsigned MaxTries   = 64;   // page requests for one access
@@ -158,6 +158,12 @@ package siov_atc_pkg;
     page_request_hdr[1] = {rid, 8'd0, MsgPageRequest};
     page_request_hdr[2] = page[51:20];
     page_request_hdr[3] = {page[19:0], 9'(prg), 1'b1, write, !write};
+  endfunction
+
+  /// Stop Marker (PCIe 10.4.1.2): behind it there is no page request from before.
+  function automatic hdr_t stop_marker_hdr(logic [15:0] rid);
+    stop_marker_hdr    = page_request_hdr(rid, '0, '0, 1'b0);
+    stop_marker_hdr[3] = 32'h0000_0004;  // marker type 0, L
   endfunction
 
   /// `copies`: how many of this completion are sent, 0 for 8.

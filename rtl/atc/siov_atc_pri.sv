@@ -5,12 +5,26 @@
 /// Page requests (PCIe 10.4): accesses without translation that may block wait in a queue, ask for
 /// their page in a group of one, and on success ask for its translation again. Of one ADI few are
 /// outstanding, so that one whose requests are never answered blocks only itself.
+///
+/// Who is stopped waits no longer: what it has asked for becomes stale, and its response only gives
+/// the group back (PCIe 10.4.1.2). A stale group counts as outstanding, and towards the share of
+/// whoever asked, so that nobody takes all groups by being stopped again and again.
 module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*; (
   input  logic      clk_i,
   input  logic      rst_ni,
   input  pcie_fn_t  fn_i,
   /// TLPs may start.
   input  logic      go_i,
+
+  /// Who is stopped. `left_o`: a PASID of which a request has become stale since, until
+  /// `left_next_i`.
+  input  stop_t     stop_i,
+  output left_t     left_o,
+  input  logic      left_next_i,
+  /// Send a Stop Marker, pulse. `stop_busy_o`: it has not left, or a stale request has not.
+  input  logic        marker_valid_i,
+  input  logic [19:0] marker_pasid_i,
+  output logic        stop_busy_o,
 
   input  logic      push_i,
   input  miss_t     push_miss_i,
@@ -53,6 +67,7 @@ module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*; (
   prgs_t answered_q;  // its wait is to be ended,
   prgs_t refused_q;   // as the response was Invalid Request,
   prgs_t failed_q;    // or there was none of use
+  prgs_t stale_q;     // its wait has ended without response
   logic  off_q;       // Response Failure: until PRI is enabled again
   logic  on, pri_en_q;
 
@@ -60,7 +75,7 @@ module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*; (
 
   // --- the queue --------------------------------------------------------------------------------
 
-  logic    head_valid, queue_empty, turn, pop, send, ended, on_q;
+  logic    head_valid, queue_empty, turn, pop, send, ended, on_q, stopping, stopped, expected;
   waiter_t head, turned;
 
   siov_atc_queue #(.data_t(waiter_t), .Depth(NumWaiters)) u_queue (
@@ -73,38 +88,53 @@ module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*; (
     .pop_i        (pop),
     .turn_i       (turn),
     .turn_data_i  (turned),
-    .changed_i    (ended || on != on_q),
+    .changed_i    (ended || expected || on != on_q || stopping),
     .empty_o      (queue_empty)
   );
 
-  // What is outstanding, and what of it is the head's ADI's.
-  logic [PrgW:0] outstanding, of_adi, quota;
-  logic          same_page, over_quota;
+  assign stopping = stop_i.what != StopNone;
+  assign stopped  = head_valid && is_stopped(stop_i, head.miss.lk.tenant);
+
+  // What is outstanding, and what of it counts towards the head's share: its ADI's, of stale ones
+  // those of the same PASID only, as a former owner's are not the next one's.
+  logic [PrgW:0] outstanding, held;
+  logic          same_page;
 
   always_comb begin
     outstanding = '0;
-    of_adi      = '0;
+    held        = '0;
     same_page   = 1'b0;
     if (head_valid) begin
       for (int unsigned i = 0; i < NumPrgs; i++) begin
         if (sent_q[i]) outstanding = outstanding + 1'b1;
         if ((sent_q[i] || answered_q[i]) &&
             prg_q[i].lk.tenant.adi == head.miss.lk.tenant.adi) begin
-          of_adi = of_adi + 1'b1;
-          if (prg_q[i].lk.page == head.miss.lk.page) same_page = 1'b1;
+          if (!stale_q[i]) begin
+            held = held + 1'b1;
+            if (prg_q[i].lk.page == head.miss.lk.page) same_page = 1'b1;
+          end else if (prg_q[i].lk.tenant.pasid == head.miss.lk.tenant.pasid) begin
+            held = held + 1'b1;
+          end
         end
       end
     end
   end
 
-  // A small allocation is shared all the same.
+  // The share: a quarter of what nobody has, so that several that are never answered leave some to
+  // the others. One at least, as long as there is one.
+  logic [PrgW:0] limit, unused, share;
+  logic          over_share;
+
+  assign limit  = fn_i.pri_alloc < 16'(NumPrgs) ? fn_i.pri_alloc[PrgW:0] : (PrgW + 1)'(NumPrgs);
+  assign unused = outstanding < limit ? limit - outstanding : '0;
+
   always_comb begin
-    quota = (PrgW + 1)'(PrgsPerAdi);
-    if (fn_i.pri_alloc < 16'(2 * PrgsPerAdi)) quota = (PrgW + 1)'(1);
-    else if (fn_i.pri_alloc < 16'(4 * PrgsPerAdi)) quota = (PrgW + 1)'(PrgsPerAdi / 2);
+    share = unused / 4;
+    if (share > (PrgW + 1)'(PrgsPerAdi)) share = (PrgW + 1)'(PrgsPerAdi);
+    if (share == '0) share = (PrgW + 1)'(unused != '0);
   end
 
-  assign over_quota = of_adi >= quota;
+  assign over_share = held >= share;
 
   // --- groups -----------------------------------------------------------------------------------
 
@@ -128,30 +158,37 @@ module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*; (
 
   // --- who goes on ------------------------------------------------------------------------------
 
-  logic out_valid_q;
+  logic out_valid_q, marker_q;
 
-  assign turn   = head_valid && on && !push_i && (same_page || (over_quota && !head.merged));
+  assign turn   = head_valid && on && !stopped && !push_i &&
+                  (same_page || (over_share && !head.merged));
   assign turned = '{miss: head.miss, merged: head.merged || same_page};
-  assign send   = head_valid && on && !same_page && !head.merged && !over_quota && free_valid &&
-                  16'(outstanding) < fn_i.pri_alloc && !out_valid_q;
+  assign send   = head_valid && on && !stopped && !same_page && !head.merged && !over_share &&
+                  free_valid && !out_valid_q && !marker_q;
   assign ended  = answered && op_ready_i;
   assign pop    = send || (head_valid && !answered && op_valid_o && op_ready_i);
 
   always_comb begin
     op_o        = '{op: OpRequeue, miss: head.miss, xlat: '{size: Size4K, default: '0},
                     status: siov_dsa_pkg::StatusPageFault};
-    op_valid_o  = head_valid && (!on || (head.merged && !same_page));
+    op_valid_o  = head_valid && (stopped || !on || (head.merged && !same_page));
     if (answered) begin
       op_o.miss       = prg_q[answered_prg];
       op_o.miss.tries = op_o.miss.tries + 1'b1;
       op_valid_o      = 1'b1;
-      if (failed_q[answered_prg]) begin
+      if (stale_q[answered_prg]) begin
+        op_o.op     = OpFault;
+        op_o.status = siov_dsa_pkg::StatusAbandoned;
+      end else if (failed_q[answered_prg]) begin
         op_o.op     = OpFault;
         op_o.status = siov_dsa_pkg::StatusXlatError;
       end else if (refused_q[answered_prg] || op_o.miss.tries == '0) begin
         op_o.op     = OpFault;
         op_o.status = siov_dsa_pkg::StatusPageError;
       end
+    end else if (stopped) begin
+      op_o.op     = OpFault;
+      op_o.status = siov_dsa_pkg::StatusAbandoned;
     end else if (!on) begin
       op_o.op = OpFault;
     end
@@ -161,13 +198,13 @@ module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*; (
 
   logic [3:0]      code;
   logic [PrgW-1:0] rsp_prg, out_prg_q;
-  logic            expected, failure, cancel;
-  prgs_t           sent_set, rsp_set, refused_set, end_set;
+  logic            out_marker_q, failure, cancel;
+  prgs_t           sent_set, rsp_set, stale_set, refused_set, end_set;
 
   assign code     = rsp_hdr_i[2][15:12];
   assign rsp_prg  = rsp_hdr_i[2][PrgW-1:0];
   assign expected = rsp_valid_i && rsp_hdr_i[2][8:0] == 9'(rsp_prg) && sent_q[rsp_prg] &&
-                    !(out_valid_q && out_prg_q == rsp_prg);
+                    !(out_valid_q && !out_marker_q && out_prg_q == rsp_prg);
   assign failure  = expected && code != Success && code != InvalidRequest;
 
   assign failure_o    = failure;
@@ -180,20 +217,30 @@ module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*; (
     rsp_set  = '0;
     if (expected) rsp_set[rsp_prg] = 1'b1;
     refused_set = code == InvalidRequest ? rsp_set : '0;
-    if (cancel) rsp_set[out_prg_q] = 1'b1;
+    if (cancel && !out_marker_q) rsp_set[out_prg_q] = 1'b1;
     if (failure || reset_i) rsp_set = sent_q;
+
+    stale_set = '0;
+    if (stopping) begin
+      for (int unsigned i = 0; i < NumPrgs; i++) begin
+        stale_set[i] = sent_q[i] && !rsp_set[i] && !stale_q[i] &&
+                       is_stopped(stop_i, prg_q[i].lk.tenant);
+      end
+    end
   end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       sent_q     <= '0;
       answered_q <= '0;
+      stale_q    <= '0;
       off_q      <= 1'b0;
       on_q       <= 1'b0;
       pri_en_q   <= 1'b0;
     end else begin
       sent_q     <= (sent_q | sent_set) & ~rsp_set;
-      answered_q <= (answered_q | rsp_set) & ~end_set;
+      answered_q <= (answered_q | (rsp_set & ~stale_q) | stale_set) & ~end_set;
+      stale_q    <= (stale_q | stale_set) & ~sent_set;
       on_q       <= on;
       if (failure) off_q <= 1'b1;
       else if (fn_i.pri_en && !pri_en_q) off_q <= 1'b0;
@@ -207,21 +254,75 @@ module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*; (
     failed_q  <= (failed_q & ~sent_q) | (failure || reset_i ? sent_q : '0);
   end
 
+  // --- whose requests have become stale ---------------------------------------------------------
+
+  prgs_t           left_q, told;
+  logic            left_valid;
+  logic [PrgW-1:0] left_prg;
+
+  siov_first_one #(.Width(NumPrgs)) u_left (
+    .bits_i  (left_q),
+    .any_o   (left_valid),
+    .index_o (left_prg),
+    .one_o   ()
+  );
+
+  assign left_o = '{
+    valid:       left_valid,
+    pasid_valid: prg_q[left_prg].lk.tenant.pasid_valid,
+    pasid:       prg_q[left_prg].lk.tenant.pasid
+  };
+
+  always_comb begin
+    told = '0;
+    if (left_next_i) begin
+      for (int unsigned i = 0; i < NumPrgs; i++) begin
+        told[i] = prg_q[i].lk.tenant.pasid_valid == left_o.pasid_valid &&
+                  prg_q[i].lk.tenant.pasid == left_o.pasid;
+      end
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || !stopping) left_q <= '0;
+    else left_q <= (left_q | stale_set) & ~told;
+  end
+
   // --- send -------------------------------------------------------------------------------------
 
-  logic      gate_ready;
-  bare_tlp_t out_q;
+  logic        gate_ready, mark;
+  logic [19:0] marker_pasid_q;
+  bare_tlp_t   out_q;
 
   // What has not been offered when PRI is disabled never will be: its waiter looks up again.
   assign cancel = out_valid_q && !on && !tx_valid_o;
+  // A marker needs nobody who waits, and follows the requests from before by leaving here.
+  assign mark   = marker_q && on && !out_valid_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) out_valid_q <= 1'b0;
-    else if (send) out_valid_q <= 1'b1;
+    else if (send || mark) out_valid_q <= 1'b1;
     else if (gate_ready || cancel) out_valid_q <= 1'b0;
   end
 
   always_ff @(posedge clk_i) begin
+    if (!rst_ni) marker_q <= 1'b0;
+    else if (marker_valid_i) marker_q <= 1'b1;
+    else if (mark || !on) marker_q <= 1'b0;
+    if (marker_valid_i) marker_pasid_q <= marker_pasid_i;
+  end
+
+  assign stop_busy_o = marker_q || (out_valid_q && (out_marker_q || stale_q[out_prg_q]));
+
+  always_ff @(posedge clk_i) begin
+    if (send || mark) out_marker_q <= mark;
+    if (mark) begin
+      out_q <= '{
+        prefix_valid: 1'b1,
+        prefix:       pasid_prefix('{pasid_valid: 1'b1, pasid: marker_pasid_q, default: '0}),
+        hdr:          stop_marker_hdr(fn_i.rid)
+      };
+    end
     if (send) begin
       out_prg_q <= free_prg;
       out_q     <= '{
@@ -246,9 +347,12 @@ module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*; (
 
   assign tx_o          = out_q;
   assign outstanding_o = sent_q != '0;
-  assign busy_o        = sent_q != '0 || answered_q != '0 || !queue_empty || out_valid_q;
+  assign busy_o        = sent_q != '0 || answered_q != '0 || !queue_empty || out_valid_q ||
+                         marker_q;
 
   WithinAllocation_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
       send |-> 16'(outstanding) < fn_i.pri_alloc) else $error("more page requests than allocated");
+  OneMarker_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
+      marker_valid_i |-> !marker_q) else $error("Stop Marker asked for while one waits");
 
 endmodule

@@ -67,7 +67,8 @@ package siov_dsa_pkg;
     StatusRecFault  = 8'h1a,   // page fault on the completion record
     StatusRecAlign  = 8'h1b,
     StatusReadError = 8'h20,
-    StatusXlatError = 8'h22    // Translation Request or page request failed
+    StatusXlatError = 8'h22,   // Translation Request or page request failed
+    StatusAbandoned = 8'hff    // ended by abort or reset: told to nobody
   } dsa_status_e;
 
   typedef struct packed {

@@ -10,6 +10,8 @@
 ///   | valid                | record if asked   | record; 19h, 22h: and SW error   |
 ///   | valid but misaligned | -                 | software error                   |
 ///   | not valid            | nothing           | software error                   |
+///
+/// What has been abandoned ends with none of these, and without an interrupt (DSA 3.15).
 module siov_engine_complete import siov_pkg::*; import siov_dsa_pkg::*; (
   input  logic            clk_i,
   input  logic            rst_ni,
@@ -72,14 +74,15 @@ module siov_engine_complete import siov_pkg::*; import siov_dsa_pkg::*; (
   // ------------------------------------------------------------------------------------------
   // The table above
 
-  logic failed, faulted, moved, rec, report, error_room;
-  assign failed  = result_q.status != StatusSuccess;
-  assign faulted = result_q.status inside {StatusPageFault, StatusPageError};
-  assign moved   = faulted || result_q.status inside {StatusReadError, StatusXlatError};
-  assign rec    = row_i.rec_valid && (row_i.req_rec || failed) &&
-                  result_q.status != StatusRecAlign;
-  assign report = failed && (!rec || result_q.status inside {StatusIntHandle, StatusXlatError});
-  assign told   = (!report || error_room) && (rec ? rec_ready_i : end_ready_i);
+  logic failed, faulted, moved, abandoned, rec, report, error_room;
+  assign abandoned = result_q.status == StatusAbandoned;
+  assign failed    = result_q.status != StatusSuccess && !abandoned;
+  assign faulted   = result_q.status inside {StatusPageFault, StatusPageError};
+  assign moved     = faulted || result_q.status inside {StatusReadError, StatusXlatError};
+  assign rec       = row_i.rec_valid && (row_i.req_rec || failed) && !abandoned &&
+                     result_q.status != StatusRecAlign;
+  assign report    = failed && (!rec || result_q.status inside {StatusIntHandle, StatusXlatError});
+  assign told      = (!report || error_room) && (rec ? rec_ready_i : end_ready_i);
 
   // ------------------------------------------------------------------------------------------
   // Completion record
@@ -157,7 +160,7 @@ module siov_engine_complete import siov_pkg::*; import siov_dsa_pkg::*; (
     operation: row_i.operation,
     rec_addr:  row_i.rec_addr,
     record:    record,
-    irq:       row_i.irq,
+    irq:       row_i.irq && !abandoned,
     irq_id:    row_i.irq_id
   };
 

@@ -9,6 +9,7 @@
 /// Records end in any order, as one may wait for its page; what is left to do for a job is in a RAM
 /// meanwhile. A record that could not be written is told of as a software error (DSA 3.13); if that
 /// goes to the event log, software has to write the record and then raise the interrupt (DSA 5.9).
+/// If it was abandoned (abort, reset) nobody is told.
 /// Interrupts and retirements follow in the order of those ends. No queue can overflow: each has a
 /// place for every job there is.
 module siov_engine_retire import siov_pkg::*; import siov_dsa_pkg::*; (
@@ -94,9 +95,10 @@ module siov_engine_retire import siov_pkg::*; import siov_dsa_pkg::*; (
     if (fetch) step_q <= head_valid ? head : pushed;
   end
 
-  logic lost, irq, error_room;
-  assign lost        = step_q.status != '0;
-  assign irq         = step.irq && !(lost && log_on_i);
+  logic abandoned, lost, irq, error_room;
+  assign abandoned   = step_q.status == StatusAbandoned;
+  assign lost        = step_q.status != '0 && !abandoned;
+  assign irq         = step.irq && !abandoned && !(lost && log_on_i);
   assign irq_valid_o = step_valid_q && irq && (!lost || error_room);
   assign irq_id_o    = step.irq_id;
   assign step_done   = step_valid_q && (!irq || irq_ready_i) && (!lost || error_room);

@@ -58,6 +58,14 @@ module siov_ctl
   input  logic [15:0]     stat_inflight_i,
   input  logic [15:0]     inflight_i,
 
+  // page requests: as in siov_atc
+  output stop_t           stop_o,
+  input  left_t           left_i,
+  output logic            left_next_o,
+  output logic            marker_valid_o,
+  output logic [19:0]     marker_pasid_o,
+  input  logic            stop_busy_i,
+
   output logic [MaxEngines-1:0]           engine_en_o,
   output logic [MaxEngines-1:0][GrpW-1:0] engine_group_o
 );
@@ -78,6 +86,7 @@ module siov_ctl
   ctl_row_entries_t             entries_q;
   ctl_wq_status_t               status_q;
   ctl_engine_t [MaxEngines-1:0] engine_q;
+  ctl_stop_t                    stop_q;
 
   // ------------------------------------------------------------------------------------------
   // Reads
@@ -89,6 +98,8 @@ module siov_ctl
   ctl_strap_groups_t groups;
   ctl_pri_t          pri;
   ctl_evl_t          evl;
+  ctl_left_t         left;
+  ctl_marker_t       marker;
 
   always_comb begin
     events         = '0;
@@ -114,6 +125,12 @@ module siov_ctl
     groups         = '0;
     groups.groups  = strap_i.groups;
     groups.engines = strap_i.engines;
+    left             = '0;
+    left.valid       = left_i.valid;
+    left.pasid_valid = left_i.pasid_valid;
+    left.pasid       = left_i.pasid;
+    marker           = '0;
+    marker.busy      = stop_busy_i;
   end
 
   assign irq_o = events != '0;
@@ -135,6 +152,8 @@ module siov_ctl
         CtlEvlOffset:         rdata_o = evl;
         CtlWqStatusOffset:    rdata_o = status_q;
         CtlInflightOffset:    rdata_o = {16'b0, inflight_i};
+        CtlLeftOffset:        rdata_o = left;
+        CtlMarkerOffset:      rdata_o = marker;
         default:              rdata_o = '0;
       endcase
     end
@@ -185,10 +204,15 @@ module siov_ctl
   assign ctl_we_o      = write && offset == CtlRowCommitOffset;
   assign ctl_adi_o     = wdata_i[AdiW-1:0];
   assign drop_o        = ctl_we_o && flags_q.enabled && !flags_q.discard;
+  assign left_next_o    = write && offset == CtlLeftOffset;
+  assign marker_valid_o = write && offset == CtlMarkerOffset;
+  assign marker_pasid_o = wdata_i[19:0];
+  assign stop_o         = '{what: stop_e'(stop_q.what), operand: stop_q.operand};
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       engine_q <= '0;
+      stop_q   <= '0;
     end else if (write) begin
       unique case (offset)
         CtlRowFlagsOffset:     flags_q        <= wdata_i;
@@ -196,6 +220,7 @@ module siov_ctl
         CtlRowOpcfgOffset:     opcfg_q[31:0]  <= wdata_i;
         CtlRowOpcfgOffset + 4: opcfg_q[63:32] <= wdata_i;
         CtlRowEntriesOffset:   entries_q      <= wdata_i;
+        CtlStopOffset:         stop_q         <= wdata_i;
         default: ;
       endcase
       for (int unsigned i = 0; i < MaxEngines; i++) begin

@@ -45,6 +45,14 @@ module siov_mgmt
   input  logic [15:0]     inflight_i,
   input  logic            adi_init_i,
 
+  // page requests of who is stopped: as in siov_atc
+  output stop_t           stop_o,
+  input  left_t           left_i,
+  output logic            left_next_o,
+  output logic            marker_valid_o,
+  output logic [19:0]     marker_pasid_o,
+  input  logic            stop_busy_i,
+
   // scheduling
   output logic [MaxEngines-1:0]           engine_en_o,
   output logic [MaxEngines-1:0][GrpW-1:0] engine_group_o,
@@ -257,6 +265,12 @@ module siov_mgmt
     .stat_occupancy_i (stat_occupancy_i),
     .stat_inflight_i  (stat_inflight_i),
     .inflight_i       (inflight_i),
+    .stop_o           (stop_o),
+    .left_i           (left_i),
+    .left_next_o      (left_next_o),
+    .marker_valid_o   (marker_valid_o),
+    .marker_pasid_o   (marker_pasid_o),
+    .stop_busy_i      (stop_busy_i),
     .engine_en_o      (engine_en_o),
     .engine_group_o   (engine_group_o)
   );

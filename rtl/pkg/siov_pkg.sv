@@ -91,6 +91,36 @@ package siov_pkg;
     return {8'h91, tenant.priv, 3'b000, tenant.pasid};
   endfunction
 
+  /// Whose waits for pages are to end (abort and reset), named as the operands of commands do.
+  typedef enum logic [1:0] {
+    StopNone,
+    StopWqs,     // operand as of Abort WQ (DSA 3.15)
+    StopPasid,   // operand as of Abort PASID
+    StopAll
+  } stop_e;
+
+  typedef struct packed {
+    stop_e       what;
+    logic [19:0] operand;
+  } stop_t;
+
+  function automatic logic is_stopped(stop_t stop, tenant_t tenant);
+    unique case (stop.what)
+      StopNone:  return 1'b0;
+      StopWqs:   return tenant.adi[AdiW-1:4] == (AdiW - 4)'(stop.operand[19:16]) &&
+                        stop.operand[5'(tenant.adi[3:0])];
+      StopPasid: return tenant.pasid_valid && tenant.pasid == stop.operand;
+      default:   return 1'b1;
+    endcase
+  endfunction
+
+  /// Page requests that a stop has left without response, of one PASID.
+  typedef struct packed {
+    logic        valid;
+    logic        pasid_valid;
+    logic [19:0] pasid;
+  } left_t;
+
   // ------------------------------------------------------------------------------------------
   // PCIe function state that other rooms need (made by pcie/siov_pcie_cfg)
 
@@ -341,7 +371,7 @@ package siov_pkg;
     xlat_e           kind;
     logic [63:12]    page;       // XlatHit: translated page
     logic            untranslated;  // XlatHit: the page may be used untranslated only (U = 1)
-    logic [7:0]      status;     // XlatFault: DSA status (03h, 04h, 22h)
+    logic [7:0]      status;     // XlatFault: DSA status (03h, 04h, 22h), or StatusAbandoned
     logic            epoch;      // to which the answer belongs
   } lookup_rsp_t;
 

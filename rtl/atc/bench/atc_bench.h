@@ -22,10 +22,13 @@ using siov::bench::percent;
 
 constexpr uint16_t kDevice = 0x0508, kAgent = 0x0700;  // requester IDs: function, translation agent
 constexpr int kNone = -1;                              // "PASID" of requests without one
-constexpr uint8_t kFault = 0x03, kRefused = 0x04, kNoAnswer = 0x22;
+constexpr uint8_t kFault = 0x03, kRefused = 0x04, kNoAnswer = 0x22, kAbandoned = 0xff;
 enum Kind { kHit, kWait, kFaulted };
 
 using Page = uint64_t;  // address bits 63:12
+
+/// Whose waits end: stop_e of siov_pkg.
+enum Stop : uint8_t { kNobody, kWqs, kOnePasid, kEverybody };
 
 /// Who looks up.
 struct Tenant {
@@ -162,6 +165,11 @@ class AtcBench : public siov::bench::Clocked<Vsiov_atc_bench> {
  public:
   std::deque<Request> requests;           // Translation Requests that have left
   std::deque<PageRequest> page_requests;  // Page Requests that have left
+  struct Marker {
+    int pasid;
+    size_t behind;  // Page Requests that were waiting in `page_requests` then
+  };
+  std::deque<Marker> markers;  // Stop Markers that have left
   struct Completion {
     uint32_t itags, tc, copies;
   };
@@ -189,6 +197,18 @@ class AtcBench : public siov::bench::Clocked<Vsiov_atc_bench> {
     for (int i = 0; i < 4; ++i) AtcBench::clock();
     top.rst_ni = 1;
     top.fn_ats_en_i = 1;
+    stop(kNobody);
+  }
+
+  void stop(Stop what, uint32_t operand = 0) {
+    top.stop_what_i = what;
+    top.stop_operand_i = operand;
+  }
+
+  void send_marker(int pasid) {
+    top.marker_valid_i = 1;
+    top.marker_pasid_i = pasid;
+    clock();
   }
 
   virtual ~AtcBench() = default;
@@ -231,6 +251,8 @@ class AtcBench : public siov::bench::Clocked<Vsiov_atc_bench> {
     top.forget_valid_i = 0;
     top.drop_valid_i = 0;
     top.pri_reset_i = 0;
+    top.left_next_i = 0;
+    top.marker_valid_i = 0;
   }
 
   void run(int clocks) {
@@ -358,7 +380,11 @@ class AtcBench : public siov::bench::Clocked<Vsiov_atc_bench> {
     CHECK((beat[siov::Beat::kFlags] & ~siov::Beat::kPrefixValid) ==
           (siov::Beat::kSop | siov::Beat::kEop));
     CHECK(h[1] >> 8 == uint32_t{kDevice} << 8, "%08x", h[1]);
-    if ((h[1] & 255) == 0x04) {
+    if ((h[1] & 255) == 0x04 && (h[3] & 7) == 4) {
+      CHECK(h[0] == 0x30000000 && h[2] == 0 && h[3] == 4, "%08x %08x", h[2], h[3]);
+      CHECK(!(beat[siov::Beat::kPrefix] >> 23 & 1));
+      markers.push_back({prefix_pasid(beat), page_requests.size()});
+    } else if ((h[1] & 255) == 0x04) {
       CHECK(h[0] == 0x30000000 && (h[3] & 0xe04) == 0x004, "%08x %08x", h[0], h[3]);
       CHECK((h[3] & 1) != (h[3] >> 1 & 1));
       page_requests.push_back({h[3] >> 3 & 0x1ff, prefix_pasid(beat),

@@ -12,6 +12,7 @@
 /// - no answer, and no use, of a translation whose invalidation was completed;
 /// - every wait is ended by exactly one wake, and in bounded time;
 /// - a lookup fails only for a reason, with its status;
+/// - who is stopped asks for no page, and is told so at most if it was;
 /// - the rules of tags, allocations, quotas and completions hold.
 class Traffic : public AtcBench {
  public:
@@ -20,6 +21,7 @@ class Traffic : public AtcBench {
   uint32_t drops = 0;          // that are never answered, or late
   uint32_t lies = 0;           // page requests answered without a page being there, or refused
   uint32_t invalidations = 2;  // clocks in which a page table is changed, if an ITag is free
+  uint32_t stops = 0;          // clocks in which somebody is stopped, if nobody is
 
   Traffic() {
     reset(kAdis);
@@ -77,6 +79,7 @@ class Traffic : public AtcBench {
   struct Job {
     Tenant tenant;
     bool block = false, failed = false;
+    bool stopped = false;  // has been, since it began
     uint32_t turns = 0, tc = 0;
     std::array<Operand, 3> operands;
   };
@@ -266,6 +269,8 @@ class Traffic : public AtcBench {
       int of_tenant = 0;
       for (const auto& [prg, pasid] : groups_) of_tenant += pasid == p.pasid;
       CHECK(of_tenant <= (p.pasid == 0x1002 ? 8 : 4), "%d of PASID %x", of_tenant, p.pasid);
+      // One may have been on its way.
+      CHECK(cycle < stopped_at_ + 8 || !everybody_stopped(p.pasid), "PASID %x is stopped", p.pasid);
       serving_.push_back({cycle + 1 + below(500), p});
     }
     for (; !inv_completions.empty(); inv_completions.pop_front()) {
@@ -318,6 +323,33 @@ class Traffic : public AtcBench {
         if (op.state == kUsing) check_allowed(job, o, op.page, op.to, op.untranslated);
       }
     }
+  }
+
+  // ---- abort and reset
+
+  bool is_stopped(const Tenant& tenant) const {
+    return stop_ == kEverybody || (stop_ == kOnePasid && uint32_t(tenant.pasid) == stop_operand_) ||
+           (stop_ == kWqs && (stop_operand_ >> tenant.adi & 1));
+  }
+
+  bool everybody_stopped(int pasid) const {
+    for (const Tenant& tenant : tenants_) {
+      if (tenant.pasid == pasid && !is_stopped(tenant)) return false;
+    }
+    return true;
+  }
+
+  void stop_somebody() {
+    if (stop_ != kNobody) {
+      if (percent(1)) stop_ = kNobody;
+    } else if (!closing_ && percent(stops)) {
+      static constexpr Stop kWho[] = {kWqs, kWqs, kOnePasid, kEverybody};
+      stop_ = kWho[below(4)];
+      stop_operand_ = stop_ == kWqs ? below(1u << kAdis) : 0x1000 + below(kAdis);
+      stopped_at_ = cycle;
+    }
+    stop(stop_, stop_operand_);
+    for (Job& job : jobs_) job.stopped |= is_stopped(job.tenant);
   }
 
   void check_allowed(const Job& job, int o, Page page, Page to, bool untranslated) {
@@ -392,6 +424,7 @@ class Traffic : public AtcBench {
       } else {
         ++faults_;
         if (a.status == kFault) CHECK(!job.block && denied_.count(key));
+        else if (a.status == kAbandoned) CHECK(job.block && job.stopped && denied_.count(key));
         else if (a.status == kRefused) CHECK(refused_.count(key) || lies > 0);
         else CHECK(a.status == kNoAnswer && broken_.count(key), "status %x", a.status);
         op.state = kIdle;
@@ -412,6 +445,7 @@ class Traffic : public AtcBench {
     translate();
     serve_pages();
     work();
+    stop_somebody();
     if (!closing_ && percent(invalidations)) change_something();
   }
 
@@ -445,4 +479,7 @@ class Traffic : public AtcBench {
            expected_cto_ = 0;
   int hits_ = 0, waits_ = 0, faults_ = 0, invalidated_ = 0, asked_tr_ = 0, pages_asked_ = 0;
   bool closing_ = false;
+  Stop stop_ = kNobody;
+  uint32_t stop_operand_ = 0;
+  uint64_t stopped_at_ = 0;
 };

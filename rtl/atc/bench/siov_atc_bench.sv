@@ -73,6 +73,15 @@ module siov_atc_bench import siov_pkg::*; (
   output logic        pri_unexpected_o,
   output logic        pri_pending_o,
   input  logic        pri_reset_i,
+  input  logic [1:0]  stop_what_i,
+  input  logic [19:0] stop_operand_i,
+  output logic        left_valid_o,
+  output logic        left_pasid_valid_o,
+  output logic [19:0] left_pasid_o,
+  input  logic        left_next_i,
+  input  logic        marker_valid_i,
+  input  logic [19:0] marker_pasid_i,
+  output logic        stop_busy_o,
   output logic        busy_o
 );
 
@@ -82,6 +91,7 @@ module siov_atc_bench import siov_pkg::*; (
   operand_e        wake_operand;
   rx_msg_t         msg;
   cpl_err_t        err;
+  left_t           left;
 
   always_comb begin
     fn           = '0;
@@ -153,6 +163,12 @@ module siov_atc_bench import siov_pkg::*; (
     .pri_failure_o  (pri_failure_o),
     .pri_uprgi_o    (pri_unexpected_o),
     .pri_busy_o     (pri_pending_o),
+    .stop_i         ('{what: stop_e'(stop_what_i), operand: stop_operand_i}),
+    .left_o         (left),
+    .left_next_i    (left_next_i),
+    .marker_valid_i (marker_valid_i),
+    .marker_pasid_i (marker_pasid_i),
+    .stop_busy_o    (stop_busy_o),
     .pri_reset_i    (pri_reset_i),
     .busy_o         (busy_o)
   );
@@ -169,5 +185,8 @@ module siov_atc_bench import siov_pkg::*; (
   assign err_unexpected_o   = err.unexpected;
   assign err_poisoned_o     = err.poisoned;
   assign err_hdr_o          = err.hdr;
+  assign left_valid_o       = left.valid;
+  assign left_pasid_valid_o = left.pasid_valid;
+  assign left_pasid_o       = left.pasid;
 
 endmodule

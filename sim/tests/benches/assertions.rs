@@ -537,8 +537,13 @@ static TABLE: &[Row] = &[
         &ATC,
         "allocation_is_obeyed_and_shared",
         "atc/siov_atc_pri.sv",
-        "16'(outstanding) < fn_i.pri_alloc && !out_valid_q;",
-        "(16'(outstanding) < fn_i.pri_alloc || MUTANT) && !out_valid_q;",
+        "assign over_share = held >= share;",
+        "assign over_share = held >= share && !MUTANT;",
+    ),
+    violation(
+        "siov_atc_pri.OneMarker_A",
+        &ATC,
+        "stop_marker_while_another_waits",
     ),
     mutant(
         "siov_atc_queue.RoomForPush_A",

@@ -249,9 +249,23 @@ bench! { atc ATC:
     response_to_nothing_is_unexpected
     allocation_is_obeyed_and_shared
     adi_that_faults_for_ever_holds_up_nobody
+    many_that_fault_for_ever_leave_page_requests_to_others
     waiters_for_one_page_share_a_page_request
+    who_is_stopped_waits_for_no_page
+    lookup_of_who_is_stopped_asks_for_no_page
+    stop_names_wqs_or_a_pasid_or_everybody
+    response_to_a_stale_page_request_only_gives_its_group_back
+    group_is_not_used_again_while_its_request_is_stale
+    who_is_stopped_for_ever_takes_no_more_than_its_share
+    stale_page_requests_are_not_the_next_owners
+    failure_ends_stale_page_requests_too
+    stop_marker_follows_the_page_requests_of_before
+    stop_marker_passes_a_queue_that_waits
+    stop_marker_is_dropped_without_page_requests
+    each_pasid_with_stale_page_requests_is_told_once
     random_traffic_is_never_given_a_stale_page
     random_traffic_with_every_kind_of_error
     random_traffic_in_an_invalidation_storm
+    random_traffic_of_tenants_that_are_stopped
     random_traffic_with_stalled_streams
 }
