@@ -157,6 +157,68 @@ static bool wait_idle(wq_set_t set) {
   return true;
 }
 
+// Waits until the Stop Marker, and the page requests of who is stopped, have left. False if the
+// device halts.
+static bool wait_page_requests(void) {
+  while (ctl(SIOV_CTL_MARKER_OFFSET) & SIOV_CTL_MARKER_BUSY_MASK) {
+    if (halted()) return false;
+  }
+  return true;
+}
+
+// Says that the PASID's page requests of before have all been sent (PCIe 10.4.1.2). False if the
+// device halts.
+static bool send_marker(uint32_t pasid) {
+  if (!FIELD(ctl(SIOV_CTL_PCIE_OFFSET), SIOV_CTL_PCIE_PRI_EN)) return true;
+  if (!wait_page_requests()) return false;
+  set_ctl(SIOV_CTL_MARKER_OFFSET, pasid);
+  return wait_page_requests();
+}
+
+// A queue that is not a member uses the PASID.
+static bool is_used_beside(wq_set_t set, uint32_t pasid) {
+  wq_set_t users = all_wqs();
+  users.pasid = pasid;
+  FOR_EACH_ACTIVE(wq, users) {
+    if (wq < set.first || wq >= set.end || !is_member(set, wq)) return true;
+  }
+  return false;
+}
+
+// Sends a Stop Marker for each PASID of which a page request is left without response, unless it
+// goes on in another queue. False if the device halts.
+static bool mark_left(wq_set_t set) {
+  uint32_t left;
+  while ((left = ctl(SIOV_CTL_LEFT_OFFSET)) & SIOV_CTL_LEFT_VALID_MASK) {
+    uint32_t pasid = FIELD(left, SIOV_CTL_LEFT_PASID);
+    bool marked = left & SIOV_CTL_LEFT_PASID_VALID_MASK && !is_used_beside(set, pasid);
+    if (marked && !send_marker(pasid)) return false;
+    set_ctl(SIOV_CTL_LEFT_OFFSET, 0);
+  }
+  return wait_page_requests();
+}
+
+enum { STOP_NOBODY = 0, STOP_WQS = 1, STOP_PASID = 2, STOP_ALL = 3 };
+
+// The same queues as the stop register names them.
+static uint32_t stop_of(wq_set_t set) {
+  if (set.pasid != ANY_PASID) {
+    return PUT(STOP_PASID, SIOV_CTL_STOP_WHAT) | PUT(set.pasid, SIOV_CTL_STOP_OPERAND);
+  }
+  if (set.bits == ~0u) return PUT(STOP_ALL, SIOV_CTL_STOP_WHAT);
+  return PUT(STOP_WQS, SIOV_CTL_STOP_WHAT) |
+         PUT(set.first / 16 << 16 | set.bits, SIOV_CTL_STOP_OPERAND);
+}
+
+// As wait_idle, but who waits for a page is abandoned: its response may never come. A command for a
+// PASID always ends with a Stop Marker.
+static bool abandon(wq_set_t set) {
+  set_ctl(SIOV_CTL_STOP_OFFSET, stop_of(set));
+  bool ok = wait_idle(set) && (set.pasid == ANY_PASID ? mark_left(set) : send_marker(set.pasid));
+  set_ctl(SIOV_CTL_STOP_OFFSET, PUT(STOP_NOBODY, SIOV_CTL_STOP_WHAT));
+  return ok;
+}
+
 // Takes the queues from Enabled to Disabled, at once closed to new descriptors. False if the device
 // halts meanwhile.
 static bool stop(wq_set_t set, row_mode_t how) {
@@ -164,7 +226,7 @@ static bool stop(wq_set_t set, row_mode_t how) {
     set_row(wq, how);
     set_wq_state(wq, IN_PROGRESS);
   }
-  if (!wait_idle(set)) return false;
+  if (!(how == ROW_DISCARD ? abandon(set) : wait_idle(set))) return false;
   FOR_EACH_ACTIVE(wq, set) set_wq_state(wq, DISABLED);
   return true;
 }
@@ -172,7 +234,7 @@ static bool stop(wq_set_t set, row_mode_t how) {
 // Throws away what is queued; the queues stay open. False if the device halts meanwhile.
 static bool abort_queued(wq_set_t set) {
   FOR_EACH_ACTIVE(wq, set) set_row(wq, ROW_ABORTING);
-  bool ok = wait_idle(set);
+  bool ok = abandon(set);
   FOR_EACH_ACTIVE(wq, set) set_row(wq, ROW_OPEN);
   return ok;
 }
@@ -433,7 +495,8 @@ static uint32_t on_wqs(uint32_t command, uint32_t operand) {
 static uint32_t on_pasid(uint32_t command, uint32_t pasid) {
   wq_set_t set = all_wqs();
   set.pasid = pasid;
-  bool ok = command == SIOV_CMD_DRAIN_PASID ? wait_idle(set) : abort_queued(set);
+  bool ok = command == SIOV_CMD_DRAIN_PASID ? wait_idle(set) && send_marker(pasid)
+                                            : abort_queued(set);
   return ok ? SIOV_ERR_NONE : SIOV_ERR_HARDWARE;
 }
 

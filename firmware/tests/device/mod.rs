@@ -6,7 +6,7 @@
 //! something. The firmware runs as a program of this machine (tests/host.c) on the other end of a
 //! pipe.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -46,6 +46,14 @@ pub struct Device {
     pub halt_at_poll: Option<u32>,
     /// The clear register was written.
     pub cleared: bool,
+    /// What was written to the stop register, in order.
+    pub stops: Vec<u32>,
+    /// PASIDs with page requests that were left without response.
+    pub left: VecDeque<u32>,
+    /// How many more looks find a page request or Stop Marker that has not left.
+    pub marker_busy_polls: u32,
+    /// PASIDs of the Stop Markers, in order.
+    pub markers: Vec<u32>,
 }
 
 impl Device {
@@ -65,6 +73,10 @@ impl Device {
             log_busy_polls: 0,
             halt_at_poll: None,
             cleared: false,
+            stops: Vec::new(),
+            left: VecDeque::new(),
+            marker_busy_polls: 0,
+            markers: Vec::new(),
         };
         device.set_reg(SIOV_OPCAP0_OFFSET, OPCAP);
         for wq in 0..8 {
@@ -118,6 +130,15 @@ impl Device {
                 self.log_busy_polls -= u32::from(busy);
                 busy.into()
             }
+            SIOV_CTL_LEFT_OFFSET => {
+                let pasid = self.left.front();
+                pasid.map_or(0, |pasid| pasid | SIOV_CTL_LEFT_VALID_MASK)
+            }
+            SIOV_CTL_MARKER_OFFSET => {
+                let busy = self.marker_busy_polls > 0;
+                self.marker_busy_polls -= u32::from(busy);
+                u32::from(busy) << SIOV_CTL_MARKER_BUSY_SHIFT
+            }
             _ => self.word(address),
         }
     }
@@ -145,6 +166,13 @@ impl Device {
             }
             SIOV_CTL_ROW_COMMIT_OFFSET => self.commit(value),
             SIOV_CTL_CLEAR_OFFSET => self.cleared = true,
+            SIOV_CTL_STOP_OFFSET => self.stops.push(value),
+            SIOV_CTL_LEFT_OFFSET => drop(self.left.pop_front()),
+            SIOV_CTL_MARKER_OFFSET => {
+                assert_eq!(self.marker_busy_polls, 0, "a Stop Marker waits");
+                self.marker_busy_polls = 2;
+                self.markers.push(value);
+            }
             _ => {}
         }
         let halted = self.ctl(SIOV_CTL_EVENTS_OFFSET) & SIOV_CTL_EVENTS_HALT_MASK != 0;
