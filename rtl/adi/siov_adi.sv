@@ -37,7 +37,7 @@ module siov_adi import siov_pkg::*; (
   output logic [EntW:0]   stat_occupancy_o,
   output logic [15:0]     stat_inflight_o,
 
-  /// The WQ may be popped: it has got its first descriptor, or has fallen below JobsPerAdi
+  /// The WQ may be popped: it has got its first descriptor, or has fallen below its share of
   /// descriptors in flight. Never in one clock with `popped`.
   output logic            wake_valid_o,
   output logic [AdiW-1:0] wake_adi_o,

@@ -36,10 +36,10 @@ module siov_adi_ring import siov_pkg::*; (
   output logic [EntW-1:0] entry_o,     ///< the entry pushed to or popped from
   output logic [EntW:0]   occupancy_o, ///< after the operation
   output logic [15:0]     inflight_o,  ///< after the operation
-  /// The WQ may be popped after the operation: it is not empty, and has fewer than JobsPerAdi
+  /// The WQ may be popped after the operation: it is not empty, and has not more than its share of
   /// descriptors in flight.
   output logic            poppable_o,
-  /// That was not so before the operation.
+  /// That is so now, and has not been said since it was not.
   output logic            wakes_o
 );
 
@@ -49,6 +49,7 @@ module siov_adi_ring import siov_pkg::*; (
     logic [EntW-1:0]      head;
     logic [EntW:0]        occupancy;
     logic [InflightW-1:0] inflight;
+    logic                 told;       // the last answer was that it may be popped
   } row_t;
 
   logic push_q, pop_q, retire_q, stat_q;
@@ -106,10 +107,33 @@ module siov_adi_ring import siov_pkg::*; (
   assign occupancy_o = row_d.occupancy;
   assign inflight_o  = 16'(row_d.inflight);
 
-  logic poppable_before;
-  assign poppable_before = row.occupancy != '0 && row.inflight < InflightW'(JobsPerAdi);
-  assign poppable_o      = row_d.occupancy != '0 && row_d.inflight < InflightW'(JobsPerAdi);
-  assign wakes_o         = (pushed_o || retire_q) && poppable_o && !poppable_before;
+  // Shares: half of the jobs that nobody has, so that however many WQs have jobs that never end,
+  // some are left to the others. A WQ that has none in flight is never held back, as it would not
+  // hear of a job that ends; any other looks again when one of its own ends.
+  logic [JobW:0]        jobs_q;  // in flight, of all WQs
+  logic [JobW:0]        half;    // of the others
+  logic [InflightW-1:0] share;
+  row_t                 row_new;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) jobs_q <= '0;
+    else if (pop_q) jobs_q <= jobs_q + 1'b1;
+    else if (retire_q) jobs_q <= jobs_q - 1'b1;
+  end
+
+  always_comb begin
+    half  = jobs_q < (JobW + 1)'(NumJobs) ? ((JobW + 1)'(NumJobs) - jobs_q) / 2 : '0;
+    share = half < (JobW + 1)'(JobsPerAdi) ? half[InflightW-1:0] : InflightW'(JobsPerAdi);
+    if (share == '0) share = InflightW'(1);
+  end
+
+  assign poppable_o = row_d.occupancy != '0 && row_d.inflight < share;
+  assign wakes_o    = (pushed_o || retire_q) && poppable_o && !row.told;
+
+  always_comb begin
+    row_new      = row_d;
+    row_new.told = poppable_o || (row.told && !pop_q);
+  end
 
   siov_ram_1r1w #(
     .Width ($bits(row_t)),
@@ -118,7 +142,7 @@ module siov_adi_ring import siov_pkg::*; (
     .clk_i   (clk_i),
     .we_i    (clear_i || pushed_o || pop_q || retire_q),
     .waddr_i (clear_i ? adi_i : adi_o),
-    .wdata_i (clear_i ? '0 : row_d),
+    .wdata_i (clear_i ? '0 : row_new),
     .re_i    (push_i || pop_i || retire_i || stat_i),
     .raddr_i (adi_i),
     .rdata_o (row)
@@ -130,8 +154,8 @@ module siov_adi_ring import siov_pkg::*; (
                                    $onehot0({clear_i, push_i, pop_i, retire_i, stat_i}))
     else $error("two operations in one clock");
   PopPoppable_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                  pop_q |-> poppable_before)
-    else $error("WQ %0d popped while empty or at its limit", adi_o);
+                                  pop_q |-> row.told && row.occupancy != '0)
+    else $error("WQ %0d popped that may not be", adi_o);
   RetireInFlight_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
                                      retire_q |-> row.inflight != '0)
     else $error("WQ %0d retires more than was popped", adi_o);

@@ -22,7 +22,7 @@ package siov_pkg;
   parameter int unsigned IntW   = $clog2(MaxIms);    // index into the IMS or the MSI-X table
 
   parameter int unsigned NumJobs    = 256;  // descriptors being worked on
-  parameter int unsigned JobsPerAdi = 72;   // of one WQ, so that no WQ can take all jobs
+  parameter int unsigned JobsPerAdi = 72;   // of one WQ at most, so that none can take all jobs
   parameter int unsigned NumSlots   = 64;   // chunks in flight
   parameter int unsigned NumTrs     = 32;   // Translation Requests in flight
   parameter int unsigned PriCapacity = 512;  // page requests outstanding: what config space says

@@ -31,6 +31,7 @@ mod reset;
 mod scenarios;
 mod scheduling;
 mod snapshots;
+mod stop;
 mod testplan;
 mod timing;
 mod translation;

@@ -6,7 +6,7 @@
 
 use siov::dsa::{Descriptor, Flags, Status};
 use siov::host::{Demand, Paged};
-use siov::mem::{Hpa, PAGE_SIZE};
+use siov::mem::PAGE_SIZE;
 use siov::pcie::Direction;
 use siov::pcie::tlp::{Message, PasidPrefix, Tlp};
 
@@ -14,11 +14,11 @@ use crate::bench::{BASE, BYTES, Bench, DATA, Function, RECORD, Seen, Tenant, pat
 
 const SOURCE: u64 = DATA + 16 * PAGE_SIZE;
 /// First page that is not mapped.
-const ABSENT: u64 = BASE + BYTES;
+pub const ABSENT: u64 = BASE + BYTES;
 /// Page requests that may be outstanding.
-const ALLOCATION: u32 = 32;
+pub const ALLOCATION: u32 = 32;
 
-fn blocking(descriptor: Descriptor) -> Descriptor {
+pub fn blocking(descriptor: Descriptor) -> Descriptor {
     descriptor.with_flags(Flags::BLOCK_ON_FAULT)
 }
 
@@ -30,7 +30,7 @@ fn answer(tenant: &Tenant, demand: Demand) {
 }
 
 /// Answers with a new page each time, after `delay` cycles.
-fn provide(tenant: &Tenant, delay: u64) {
+pub fn provide(tenant: &Tenant, delay: u64) {
     let memory = tenant.host().memory().clone();
     tenant.space.on_page_request(move |_, _| Paged {
         demand: Demand::Map(memory.alloc_page().unwrap()),
@@ -38,7 +38,7 @@ fn provide(tenant: &Tenant, delay: u64) {
     });
 }
 
-fn code(seen: &Seen) -> Option<u8> {
+pub fn code(seen: &Seen) -> Option<u8> {
     match &seen.tlp {
         Tlp::Message { message, .. } => Some(message.code),
         _ => None,
@@ -57,11 +57,24 @@ fn page_requests(bench: &Bench) -> Vec<Option<PasidPrefix>> {
     .collect()
 }
 
+/// The PASID, if this is a Stop Marker of the device.
+pub fn marked(seen: &Seen) -> Option<PasidPrefix> {
+    match &seen.tlp {
+        Tlp::Message { message, .. }
+            if message.code == Message::PAGE_REQUEST && message.header == [0, 0b100] =>
+        {
+            message.pasid
+        }
+        _ => None,
+    }
+}
+
 /// The most page requests that were outstanding at once.
-fn most_outstanding(seen: &[Seen]) -> usize {
+pub fn most_outstanding(seen: &[Seen]) -> usize {
     let (mut now, mut most) = (0, 0);
     for seen in seen {
         match (seen.direction, code(seen)) {
+            _ if marked(seen).is_some() => {}
             (Direction::FromDevice, Some(Message::PAGE_REQUEST)) => now += 1,
             (Direction::ToDevice, Some(Message::PRG_RESPONSE)) => now -= 1,
             _ => {}
@@ -240,10 +253,10 @@ fn no_more_page_requests_are_outstanding_than_allocated() {
 }
 
 /// Leaves the tenant with faults on as many pages that nobody will ever answer.
-fn fault_for_ever(tenant: &Tenant, faults: u64) {
+pub fn fault_for_ever(tenant: &Tenant, faults: u64) {
     const NEVER: u64 = 1 << 40;
     tenant.space.on_page_request(|_, _| Paged {
-        demand: Demand::Map(Hpa(0)),
+        demand: Demand::Refuse,
         delay: NEVER,
     });
     for fault in 0..faults {

@@ -12,7 +12,7 @@ use crate::bench::{BASE, BYTES, Bench, DATA, Function, RECORD, Tenant, is_messag
 
 const SOURCE: u64 = BASE + 32 * 4096;
 /// Cycles in which anything that was still to come has come.
-const LONG: u64 = 10_000;
+pub const LONG: u64 = 10_000;
 const DEVCTL: u16 = 0x48;
 const INITIATE_FLR: u32 = 1 << 15;
 const TRANSACTIONS_PENDING: u32 = 1 << 21;
@@ -31,7 +31,7 @@ fn finished(tenant: &Tenant, count: u64) -> usize {
 }
 
 /// Requests with the tenant's PASID, messages included if they are its.
-fn requests_of(bench: &Bench, tenant: &Tenant) -> usize {
+pub fn requests_of(bench: &Bench, tenant: &Tenant) -> usize {
     let message = tenant.adi.message();
     let requests = bench.log.take_requests();
     let own = requests.iter().filter(|(request, data)| {

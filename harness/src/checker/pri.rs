@@ -7,7 +7,7 @@
 use super::config::Limits;
 use super::rule::{Rule, Verdict, demand};
 use crate::endpoint::Cycle;
-use crate::pcie::tlp::Message;
+use crate::pcie::tlp::{Message, PasidPrefix};
 
 /// Group indices are 9 bits.
 const GROUPS: usize = 512;
@@ -49,8 +49,10 @@ impl Groups {
         const LAST: u32 = 1 << 2;
         let low = message.header[1];
         if low & 7 == LAST {
-            let marker = message.pasid.is_some() && low >> 3 & 0x1f == 0 && !message.attr.relaxed;
-            return demand(marker, Rule::PriStopMarker);
+            // Its address, index and modes are reserved, but for the marker type, which is 0 too.
+            let plain = |prefix: &PasidPrefix| !prefix.privileged && !prefix.execute;
+            let marker = message.header == [0, LAST] && message.pasid.as_ref().is_some_and(plain);
+            return demand(marker && !message.attr.relaxed, Rule::PriStopMarker);
         }
         let group = &mut self.groups[(low >> 3) as usize % GROUPS];
         demand(!group.closed && group.ended <= cycle, Rule::PriIndex)?;

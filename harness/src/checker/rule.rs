@@ -89,7 +89,7 @@ rules! {
     PriEnable "pri-enable" "Page Requests only with page requests enabled" "PCIe 10.4.1";
     PriAllocation "pri-allocation" "Outstanding page requests stay within the allocation" "PCIe 10.4.1";
     PriIndex "pri-index" "A group index is not used again before its response" "PCIe 10.4.1";
-    PriStopMarker "pri-stop-marker" "A page request for nothing is a Stop Marker: PASID, L, marker type 0" "PCIe 10.4.1.2";
+    PriStopMarker "pri-stop-marker" "A page request for nothing is a Stop Marker: plain PASID, L alone, no RO" "PCIe 10.4.1.2";
     PriResponse "pri-response" "A response answers an outstanding group" "PCIe 10.4.2";
 }
 

@@ -309,6 +309,11 @@ const TC1: Attributes = Attributes {
     ido: false,
     poisoned: false,
 };
+const RELAXED: Attributes = Attributes {
+    tc: 0,
+    relaxed: true,
+    ..TC1
+};
 const READ_WRITE: u64 = 3;
 const READ_ONLY: u64 = 1;
 /// Page request: last of its group, for reading.
@@ -673,6 +678,26 @@ const LIES: &[(Rule, Lie)] = &[
     }),
     (Rule::PriStopMarker, |port| {
         port.device(&bare(page_request(0b100)))
+    }),
+    // Marker type 1.
+    (Rule::PriStopMarker, |port| {
+        port.device(&bare(Message {
+            pasid: prefix(5),
+            ..page_request(1 << 3 | 0b100)
+        }))
+    }),
+    (Rule::PriStopMarker, |port| {
+        port.device(&bare(Message {
+            pasid: prefix(5),
+            ..page_request(0x1000 | 0b100)
+        }))
+    }),
+    (Rule::PriStopMarker, |port| {
+        port.device(&bare(Message {
+            pasid: prefix(5),
+            attr: RELAXED,
+            ..page_request(0b100)
+        }))
     }),
     (Rule::PriResponse, |port| port.host(&response(7))),
 ];

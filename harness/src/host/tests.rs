@@ -298,6 +298,21 @@ fn group_gets_one_answer_the_worst_of_its_requests() {
 }
 
 #[test]
+fn stop_marker_is_read_and_not_answered() {
+    with_setup(async |setup| {
+        setup.answer(Demand::Refuse, 0);
+        let marker = device_message(Message::PAGE_REQUEST, [0, 0b100]);
+        let marker = encoded(&marker);
+        setup.script.borrow_mut().to_send.push_back(marker);
+        setup.host.sleep(10).await;
+        assert_eq!(setup.responses(), [0; 0]);
+        setup.request_page(3, true);
+        setup.host.sleep(10).await;
+        assert_eq!(setup.responses(), [1]);
+    });
+}
+
+#[test]
 fn unmapping_returns_when_the_device_has_forgotten_the_pages() {
     with_setup(async |mut setup| {
         let to = memory_page(&setup);

@@ -150,7 +150,7 @@ impl Iommu {
         if !self.enabled() {
             return false;
         }
-        self.counts.page_requests += 1;
+        self.counts.page_requests += u64::from(!page_request.is_stop_marker());
         match self.admit_page_request(memory, page_request) {
             Ok(entry) => self.queue_page_request(memory, page_request, entry),
             Err(_) if page_request.is_stop_marker() => {}
@@ -182,7 +182,11 @@ impl Iommu {
 
     fn queue_page_request(&mut self, memory: &Memory, request: &PageRequest, entry: PasidEntry) {
         let quiet = self.pages.status == 0;
-        if self.pages.status & regs::PRO != 0 || self.pages.full() {
+        let room = self.pages.status & regs::PRO == 0 && !self.pages.full();
+        if !room && request.is_stop_marker() {
+            return; // nobody is told: it wants no answer
+        }
+        if !room {
             // The device goes on as if the page were there, and asks again if it is not.
             self.answer(request, ResponseCode::Success);
             self.pages.status |= regs::PRO;

@@ -194,13 +194,22 @@ fn stop_marker_is_queued_and_never_answered() {
     let (mut bench, _) = bench();
     send(&mut bench, STOP_MARKER);
     assert_eq!(bench.iommu.read64(regs::PQT), WIDE);
-    fill(&mut bench);
-    send(&mut bench, STOP_MARKER);
     bench.set(PASID, PasidEntry::default());
     bench.submit(Descriptor::PasidCache(PasidEntries::All));
     send(&mut bench, STOP_MARKER);
     assert_eq!(responses(&mut bench), [0; 0]);
     assert_eq!(bench.pop_fault(), None);
+}
+
+#[test]
+fn stop_marker_that_does_not_fit_is_dropped_without_a_word() {
+    let (mut bench, _) = bench();
+    fill(&mut bench);
+    let tail = bench.iommu.read64(regs::PQT);
+    send(&mut bench, STOP_MARKER);
+    assert_eq!(bench.iommu.read64(regs::PQT), tail);
+    assert_eq!(bench.iommu.read32(regs::PRS), regs::PPR);
+    assert!(!bench.iommu.has_effects());
 }
 
 #[test]
