@@ -107,23 +107,37 @@ module siov_adi_ring import siov_pkg::*; (
   assign occupancy_o = row_d.occupancy;
   assign inflight_o  = 16'(row_d.inflight);
 
-  // Shares: half of the jobs that nobody has, so that however many WQs have jobs that never end,
-  // some are left to the others. A WQ that has none in flight is never held back, as it would not
-  // hear of a job that ends; any other looks again when one of its own ends.
+  // Shares: of the jobs that nobody has or has been told to take, half if they are many, else a
+  // quarter or an eighth. So however many WQs have jobs that never end, some are left to the others.
+  // A WQ that has none in flight is never held back, as it would not hear of a job that ends; any
+  // other looks again when one of its own ends.
   logic [JobW:0]        jobs_q;  // in flight, of all WQs
-  logic [JobW:0]        half;    // of the others
+  logic [AdiW:0]        told_q;  // WQs that may be popped once more
+  logic [AdiW+1:0]      taken;
+  logic [JobW:0]        unused, part;
   logic [InflightW-1:0] share;
   row_t                 row_new;
+  logic                 row_we;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) jobs_q <= '0;
-    else if (pop_q) jobs_q <= jobs_q + 1'b1;
-    else if (retire_q) jobs_q <= jobs_q - 1'b1;
+    if (!rst_ni) begin
+      jobs_q <= '0;
+      told_q <= '0;
+    end else begin
+      if (pop_q) jobs_q <= jobs_q + 1'b1;
+      else if (retire_q) jobs_q <= jobs_q - 1'b1;
+      if (row_we) told_q <= told_q + (AdiW + 1)'(row_new.told) - (AdiW + 1)'(row.told);
+    end
   end
 
+  assign taken = (AdiW + 2)'(jobs_q) + (AdiW + 2)'(told_q);
+
   always_comb begin
-    half  = jobs_q < (JobW + 1)'(NumJobs) ? ((JobW + 1)'(NumJobs) - jobs_q) / 2 : '0;
-    share = half < (JobW + 1)'(JobsPerAdi) ? half[InflightW-1:0] : InflightW'(JobsPerAdi);
+    unused = taken < (AdiW + 2)'(NumJobs) ? (JobW + 1)'((AdiW + 2)'(NumJobs) - taken) : '0;
+    if (unused > (JobW + 1)'(NumJobs / 2)) part = unused >> 1;
+    else if (unused > (JobW + 1)'(NumJobs / 4)) part = unused >> 2;
+    else part = unused >> 3;
+    share = part < (JobW + 1)'(JobsPerAdi) ? InflightW'(part) : InflightW'(JobsPerAdi);
     if (share == '0) share = InflightW'(1);
   end
 
@@ -135,12 +149,14 @@ module siov_adi_ring import siov_pkg::*; (
     row_new.told = poppable_o || (row.told && !pop_q);
   end
 
+  assign row_we = pushed_o || pop_q || retire_q;
+
   siov_ram_1r1w #(
     .Width ($bits(row_t)),
     .Depth (MaxAdis)
   ) u_rows (
     .clk_i   (clk_i),
-    .we_i    (clear_i || pushed_o || pop_q || retire_q),
+    .we_i    (clear_i || row_we),
     .waddr_i (clear_i ? adi_i : adi_o),
     .wdata_i (clear_i ? '0 : row_new),
     .re_i    (push_i || pop_i || retire_i || stat_i),

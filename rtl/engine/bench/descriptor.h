@@ -125,6 +125,9 @@ struct Descriptor {
     tell();
   }
 
+  /// Nobody is told.
+  void abandon() { record = interrupt = report = false; }
+
   void check_end() {
     ended = (!moves || data_done) && (!record || record_done) && (!interrupt || interrupt_done);
   }

@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <tuple>
 #include <vector>
 
@@ -21,7 +22,7 @@ using siov::bench::percent;
 
 /// How dma/, irq/ and mgmt/ behave: clocks, and percent.
 struct Surroundings {
-  uint32_t job_time = 20, job_jitter = 0, failing = 0;
+  uint32_t job_time = 20, job_jitter = 0, failing = 0, abandoning = 0;
   uint32_t lookup_time = 1, record_time = 3, interrupt_time = 3;
   uint32_t stall = 0;
 };
@@ -55,6 +56,7 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
   using Ptr = std::shared_ptr<Descriptor>;
 
   Surroundings around;
+  std::set<uint32_t> stuck;  // WQs whose jobs do not end
   std::array<Wq, 1024> wqs;
   std::array<std::deque<Ptr>, 1024> queued;
   std::array<uint32_t, 1024> inflight = {};
@@ -134,7 +136,7 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
     take_job();
     if (done && top.done_ready_o) {
       jobs_[done->job] = nullptr;
-      end_data(*done, done_error_);
+      end_data(*done, done_error_, done_abandoned_);
       done_ = nullptr;
     }
     take_record();
@@ -172,6 +174,7 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
     if (done_) {
       top.done_id_i = done_->job;
       top.done_error_i = done_error_;
+      top.done_abandoned_i = done_abandoned_;
       top.done_done_i = done_->bytes_done;
     }
     top.rec_done_i = record_out_.due();
@@ -179,8 +182,12 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
     for (auto* d : {&record_out_, &interrupt_out_}) {
       if (!d->due()) continue;
       Ptr of = d->pop();
-      if (d == &record_out_) top.rec_done_id_i = of->job;
       (d == &record_out_ ? of->record_done : of->interrupt_done) = true;
+      if (d == &record_out_) {
+        top.rec_done_id_i = of->job;
+        top.rec_done_abandoned_i = percent(around.abandoning);
+        if (top.rec_done_abandoned_i) abandon(*of);
+      }
       end(*of);
     }
     top.chk_rsp_valid_i = lookup_.due();
@@ -213,10 +220,12 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
   void choose_done() {
     if (done_) return;
     for (const Ptr& d : jobs_) {
-      if (d && due_[d->job] <= cycle && (!done_ || due_[d->job] < due_[done_->job])) done_ = d;
+      if (!d || stuck.count(d->adi)) continue;
+      if (due_[d->job] <= cycle && (!done_ || due_[d->job] < due_[done_->job])) done_ = d;
     }
     if (!done_) return;
-    done_error_ = percent(around.failing);
+    done_abandoned_ = percent(around.abandoning);
+    done_error_ = !done_abandoned_ && percent(around.failing);
     if (done_error_) done_->bytes_done = below(done_->size());
   }
 
@@ -286,8 +295,15 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
     ++jobs;
   }
 
-  void end_data(Descriptor& d, bool error) {
+  void abandon(Descriptor& d) {
+    if (d.record) by_record_.erase(d.record_address());
+    if (d.interrupt) by_handle_.erase(d.handle());
+    d.abandon();
+  }
+
+  void end_data(Descriptor& d, bool error, bool abandoned) {
     d.data_done = true;
+    if (abandoned) abandon(d);
     if (error) {
       const bool had_record = d.record;
       Ptr self = done_;
@@ -394,7 +410,7 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
   }
 
   Ptr offered_, done_;
-  bool done_error_ = false;
+  bool done_error_ = false, done_abandoned_ = false;
   std::deque<std::pair<uint32_t, Wq>> control_;
   bool status_wanted_ = false, status_asked_ = false;
   uint32_t status_adi_ = 0, status_occupancy_ = 0, status_inflight_ = 0;

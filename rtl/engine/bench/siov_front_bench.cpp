@@ -199,12 +199,12 @@ CASE(overflow_of_a_full_wq_is_reported) {
 
 /// Phases of traffic from tenants of all kinds. In each, queues are set up, used, stopped, compared
 /// and emptied.
-static void soak(int phases, uint32_t failing) {
+static void soak(int phases, uint32_t failing, uint32_t abandoning) {
   FrontBench b;
   b.start();
   for (int phase = 0; phase < phases; ++phase) {
-    b.around = {below(100), 1 + below(200), failing, 1 + below(6), 1 + below(10), 1 + below(10),
-                30 * below(3)};
+    b.around = {below(100),   1 + below(200), failing,       abandoning,
+                1 + below(6), 1 + below(10),  1 + below(10), 30 * below(3)};
     b.top.user_int_en_i = below(2);
     b.engines(0xf, 0b11'10'01'00);
     std::vector<uint32_t> used;
@@ -249,9 +249,41 @@ static void soak(int phases, uint32_t failing) {
   CHECK(b.accepted > 1000 && b.records > 100 && b.interrupts > 100 && b.overflows > 10);
 }
 
-CASE(every_descriptor_ends_as_dsa_says) { soak(80, 0); }
+CASE(every_descriptor_ends_as_dsa_says) { soak(80, 0, 0); }
 
-CASE(failed_reads_end_their_descriptors) { soak(50, 20); }
+CASE(failed_reads_end_their_descriptors) { soak(50, 20, 0); }
+
+CASE(abandoned_descriptors_end_in_silence) { soak(50, 10, 20); }
+
+CASE(wqs_whose_jobs_never_end_leave_jobs_to_others) {
+  struct Row {
+    uint32_t hogs, least, most;
+  };
+  for (const auto [hogs, least, most] : {Row{1, 72, 72}, Row{4, 120, 144}, Row{16, 176, 212},
+                                         Row{80, 200, 250}}) {
+    FrontBench b;
+    b.start();
+    for (uint32_t i = 0; i < hogs; ++i) b.configure(i, enabled_wq(40, 40 * i));
+    b.configure(hogs, enabled_wq(200, 3800));
+    for (uint32_t i = 0; i < hogs; ++i) b.stuck.insert(i);
+    for (uint32_t i = 0; i < 5000; ++i) {
+      const uint32_t hog = i % hogs;
+      if (b.queued[hog].size() < 38 && !b.offering()) b.offer(descriptor(hog, kMove, 0));
+      b.clock();
+    }
+    uint32_t held = 0;
+    for (uint32_t i = 0; i < hogs; ++i) held += b.inflight[i];
+    CHECK(held >= least && held <= most, "%u of %u WQs", held, hogs);
+
+    const uint64_t before = b.retired;
+    for (int i = 0; i < 150; ++i) b.push(descriptor(hogs, kMove, kRecordValid | kRequestRecord));
+    for (int i = 0; i < 6000; ++i) b.clock();
+    CHECK(b.retired - before == 150, "%d beside %u WQs", int(b.retired - before), hogs);
+
+    b.stuck.clear();
+    b.drain();
+  }
+}
 
 // ---- Contracts, broken
 

@@ -67,6 +67,7 @@ module siov_front_bench import siov_pkg::*; (
   output logic         done_ready_o,
   input  logic [7:0]   done_id_i,
   input  logic         done_error_i,
+  input  logic         done_abandoned_i,
   input  logic [31:0]  done_done_i,
   output logic         rec_valid_o,
   input  logic         rec_ready_i,
@@ -77,6 +78,7 @@ module siov_front_bench import siov_pkg::*; (
   output logic [255:0] rec_data_o,
   input  logic         rec_done_i,
   input  logic [7:0]   rec_done_id_i,
+  input  logic         rec_done_abandoned_i,
 
   // irq/
   output logic         chk_valid_o,
@@ -242,13 +244,14 @@ module siov_front_bench import siov_pkg::*; (
 
   assign done = '{
     id:     done_id_i,
-    status: done_error_i ? 8'h20 : 8'h00,
+    status: done_abandoned_i ? siov_dsa_pkg::StatusAbandoned : done_error_i ? 8'h20 : 8'h00,
     write:  1'b0,
     done:   done_done_i,
     page:   '0
   };
 
-  assign rec_done = '{id: rec_done_id_i, status: '0};
+  assign rec_done = '{id: rec_done_id_i,
+                      status: rec_done_abandoned_i ? siov_dsa_pkg::StatusAbandoned : '0};
 
   assign popped_o     = pop_valid && pop_ready;
   assign popped_adi_o = pop_adi;

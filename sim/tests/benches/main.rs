@@ -148,6 +148,8 @@ bench! { front FRONT:
     overflow_of_a_full_wq_is_reported
     every_descriptor_ends_as_dsa_says
     failed_reads_end_their_descriptors
+    abandoned_descriptors_end_in_silence
+    wqs_whose_jobs_never_end_leave_jobs_to_others
 }
 
 bench! { irq IRQ:
