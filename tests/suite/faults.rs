@@ -21,9 +21,11 @@ use crate::bench::aer::{
     ADVISORY, COMPLETION_TIMEOUT, CORRECTABLE, CORRECTABLE_MASK, HEADER_LOG, MALFORMED, POISONED,
     UNCORRECTABLE, UNEXPECTED_COMPLETION,
 };
-use crate::bench::{Bench, DATA, Function, RECORD, Seen, Tenant, pattern};
+use crate::bench::{Bench, DATA, Function, RECORD, Tenant, pattern};
 
 const SOURCE: u64 = DATA + 16 * 4096;
+/// Cycles in which anything that was still to come has come.
+const LONG: u64 = 10_000;
 
 /// What becomes of a completion on its way.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -105,7 +107,8 @@ fn tampered_bench() -> (Bench, Rc<RefCell<Tamper>>) {
 const COMMAND: u16 = 0x04;
 const DEVCTL: u16 = 0x48;
 
-/// Parity Error Response, in Command.
+/// Bits of Command.
+const MEMORY_SPACE: u32 = 1 << 1;
 const PARITY_RESPONSE: u32 = 1 << 6;
 
 /// Status.
@@ -590,39 +593,92 @@ fn errors_are_not_told_unless_enabled() {
     assert!(messages.is_empty(), "{messages:x?}");
 }
 
+/// An Invalidate Request for all addresses, as the host's hardware sends it.
+fn invalidate_everything(itag: u32, prefix: Option<u32>) -> Vec<u32> {
+    const EVERYTHING: [u32; 2] = [0xffff_ff7f, 0x00f8_ffff]; // 2^64 bytes from 0
+    const TO_THE_FUNCTION: u32 = 0x0100_0000;
+    let mut words = Vec::from_iter(prefix);
+    words.extend([0x7200_0002, itag << 8 | 0x01, TO_THE_FUNCTION, 0]);
+    words.extend(EVERYTHING);
+    words
+}
+
+/// The ITags of each Invalidate Completion that has come; forgets everything.
+fn invalidated(bench: &Bench) -> Vec<u32> {
+    let seen = bench.log.take_from_device().into_iter();
+    seen.filter_map(|seen| match seen.tlp {
+        Tlp::Message { message, .. } if message.code == Message::INVALIDATE_COMPLETION => {
+            Some(message.header[1])
+        }
+        _ => None,
+    })
+    .collect()
+}
+
 /// PCIe 10.3 has a function accept Invalidate Requests with ATS disabled, too: there is nothing to
 /// invalidate, and the host waits for an answer.
 #[test]
 fn invalidation_while_ats_is_disabled_is_completed() {
-    const EVERYTHING: [u32; 2] = [0xffff_ff7f, 0x00f8_ffff]; // 2^64 bytes from 0
-    const TO_THE_FUNCTION: u32 = 0x0100_0000;
     const PASID: u32 = 0x9100_0005;
     let bench = Bench::new();
     bench.run(async {
         let function = bench.function().await;
         function.unmask_advisory_errors().await;
         for (itag, prefix) in [(4, None), (31, Some(PASID))] {
-            let mut words = Vec::from_iter(prefix);
-            words.extend([0x7200_0002, itag << 8 | 0x01, TO_THE_FUNCTION, 0]);
-            words.extend(EVERYTHING);
-            bench.log.take();
+            bench.host.send_raw(&invalidate_everything(itag, prefix));
+            bench.host.sleep(LONG).await;
 
-            bench.host.send_raw(&words);
-            bench.host.sleep(2_000).await;
-
-            let answers = bench.log.take_from_device();
-            let [
-                Seen {
-                    tlp: Tlp::Message { message, .. },
-                    ..
-                },
-            ] = answers.as_slice()
-            else {
-                panic!("{answers:?}");
-            };
-            assert_eq!(message.code, Message::INVALIDATE_COMPLETION);
-            assert_eq!(message.header, [1, 1 << itag], "one copy, its ITag");
+            assert_eq!(invalidated(&bench), [1 << itag]);
         }
         assert_eq!(Errors::of(&function).await, Errors::noted(0));
     });
+}
+
+/// Starts 8 moves with translations, and clears Bus Master Enable after `delay` cycles, which puts
+/// the device into Halt.
+async fn halted_under_load(bench: &Bench, delay: u64) -> Function {
+    let [tenant] = bench.translated(None).await;
+    for slot in 0..8 {
+        let copy = Descriptor::memory_move(SOURCE, DATA + 4096 * slot, 4096);
+        tenant.submit(&copy.with_completion(RECORD + 32 * slot));
+    }
+    bench.host.sleep(delay).await;
+    let function = Function::of(tenant.adi.driver());
+    function.set_config(COMMAND, MEMORY_SPACE).await;
+    function
+}
+
+/// Translated requests that were made and have not left are thrown away in Halt. Held back until
+/// Bus Master is enabled again, they would hold back the answer as well.
+#[test]
+fn invalidation_in_halt_is_completed_without_bus_master() {
+    for delay in (0..1_500).step_by(75) {
+        let bench = Bench::new();
+        bench.run(async {
+            halted_under_load(&bench, delay).await;
+            bench.log.take();
+
+            bench.host.send_raw(&invalidate_everything(7, None));
+            bench.host.sleep(LONG).await;
+
+            assert_eq!(invalidated(&bench), [1 << 7], "after {delay} cycles");
+        });
+    }
+}
+
+#[test]
+fn device_halted_under_load_is_idle_again_after_flr() {
+    const INITIATE_FLR: u32 = 1 << 15;
+    for delay in (0..1_500).step_by(300) {
+        let bench = Bench::new();
+        bench.run(async {
+            let function = halted_under_load(&bench, delay).await;
+            bench.host.sleep(LONG).await;
+
+            function.set_config(DEVCTL, INITIATE_FLR).await;
+            bench.host.sleep(LONG).await;
+
+            assert!(bench.host.device_idle(), "after {delay} cycles");
+        });
+    }
 }
