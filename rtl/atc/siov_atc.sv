@@ -213,6 +213,7 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
     .op_o         (inv_op),
     .epoch_o      (epoch),
     .epoch_busy_i (epoch_busy_i),
+    .halt_i       (halt_i),
     .forget_o     (forget_all),
     .tcs_i        (tcs),
     .tx_valid_o   (inv_tx_valid),

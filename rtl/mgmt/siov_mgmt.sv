@@ -252,7 +252,7 @@ module siov_mgmt
     .halt_ack_o       (halt_ack),
     .log_busy_i       (log_busy),
     .quiet_o          (quiet),
-    .mmio_busy_i      (mmio_busy),
+    .mmio_busy_i      (mmio_busy || init),  // the clearing after reset ends first
     .clear_o          (clear),
     .clearing_i       (table_clearing || irq_clearing_i),
     .ctl_we_o         (ctl_we_o),

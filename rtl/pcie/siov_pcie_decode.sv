@@ -162,8 +162,9 @@ module siov_pcie_decode import siov_pkg::*, siov_pcie_pkg::*; (
         unique case (code)
           MsgUnlock, MsgPmeTurnOff, MsgVendorType1: ;
           MsgSlotPower: err_o.poisoned = poisoned;
+          // An Invalidate Request must be answered with ATS disabled, too (PCIe 10.3).
           MsgInvalidate, MsgPageResponse: begin
-            if (hdr_i[2][31:16] != fn_i.rid || (code == MsgInvalidate && !fn_i.ats_en)) begin
+            if (hdr_i[2][31:16] != fn_i.rid) begin
               err_o.unsupported = 1'b1;
             end else if (poisoned) begin
               err_o.poisoned = 1'b1;

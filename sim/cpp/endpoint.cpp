@@ -108,7 +108,7 @@ class Model : public SiovModel {
   /// as SiovStop bits.
   uint32_t step() {
     const bool up = top_->rst_ni;
-    const bool rx_valid = up && sender.offer(cycle_, top_->rx_i.data());
+    const bool rx_valid = up && sender.offer(cycle_, top_->rx_np_ready_o, top_->rx_i.data());
     const bool tx_ready = up && cycle_ >= tx_ready_from_ && (tx_ready_ >> (cycle_ & 63) & 1);
     top_->rx_valid_i = rx_valid;
     top_->tx_ready_i = tx_ready;

@@ -31,6 +31,24 @@ struct Beat {
 inline bool is_prefix(uint32_t dw) { return dw >> 29 == 4; }
 inline size_t header_dws(uint32_t dw0) { return dw0 & (1u << 29) ? 4 : 3; }
 
+/// Whether the TLP is answered by a completion (PCIe 2.2.1): all reads, I/O and config requests,
+/// AtomicOps, DMWr.
+inline bool is_non_posted(uint32_t dw0) {
+  const bool data = dw0 & (1u << 30);
+  switch (dw0 >> 24 & 0x1f) {
+    case 0x00:             // MRd, MWr
+    case 0x01:             // MRdLk
+      return !data;
+    case 0x02:             // I/O
+    case 0x04: case 0x05:  // config
+    case 0x0c: case 0x0d: case 0x0e:
+    case 0x1b:             // DMWr
+      return true;
+    default:
+      return false;
+  }
+}
+
 /// First in, first out.
 template <typename T>
 class Ring {
@@ -91,27 +109,35 @@ struct Sent {
   uint64_t eop;
 };
 
-/// Host to device. Of the TLPs that are ready, the one with the lowest (ready_at, id) starts.
+/// Host to device. Of the TLPs that are ready, the one with the lowest (ready_at, id) starts; only
+/// a non-posted one that the device has no room for lets the others pass (PCIe 2.4.1: they may pass
+/// it, it never passes them).
 class Sender {
  public:
   /// Gives the TLP's id: 0, 1, 2, ...
   uint64_t push(uint64_t ready_at, const uint32_t* dws, size_t count) {
     const uint32_t slot = slots_.take();
     slots_[slot].assign(dws, dws + count);
-    waiting_.push({ready_at, next_id_, slot});
+    Queue& queue = is_non_posted(dws[is_prefix(dws[0]) ? 1 : 0]) ? non_posted_ : others_;
+    queue.push({ready_at, next_id_, slot});
     return next_id_++;
   }
 
   /// TLPs not wholly taken.
-  size_t pending() const { return waiting_.size() + (active_ ? 1 : 0); }
+  size_t pending() const { return others_.size() + non_posted_.size() + (active_ ? 1 : 0); }
 
   /// Puts the beat to offer at `cycle` into `beat`; false if there is none. A beat that was not
-  /// taken stays as it is.
-  bool offer(uint64_t cycle, uint32_t* beat) {
+  /// taken stays as it is. A non-posted TLP starts only if `np_ready`.
+  bool offer(uint64_t cycle, bool np_ready, uint32_t* beat) {
     if (!active_) {
-      if (waiting_.empty() || waiting_.top().ready_at > cycle) return false;
-      current_ = waiting_.top();
-      waiting_.pop();
+      Queue* queue = others_.empty() ? nullptr : &others_;
+      if (np_ready && !non_posted_.empty() &&
+          (queue == nullptr || others_.top() < non_posted_.top())) {
+        queue = &non_posted_;
+      }
+      if (queue == nullptr || queue->top().ready_at > cycle) return false;
+      current_ = queue->top();
+      queue->pop();
       active_ = true;
       start(beat);
     }
@@ -144,6 +170,7 @@ class Sender {
       return ready_at != other.ready_at ? ready_at > other.ready_at : id > other.id;
     }
   };
+  using Queue = std::priority_queue<Waiting>;
 
   void start(uint32_t* beat) {
     const std::vector<uint32_t>& tlp = slots_[current_.slot];
@@ -168,7 +195,8 @@ class Sender {
   }
 
   Slots slots_;
-  std::priority_queue<Waiting> waiting_;
+  Queue others_;
+  Queue non_posted_;
   uint64_t next_id_ = 0;
   bool active_ = false;
   Waiting current_ = {};

@@ -200,6 +200,7 @@ impl Model {
 
     /// Queues a host TLP: PASID prefix if any, header, payload. It starts in the first cycle from
     /// `ready_at` on in which the port is free and no TLP with a lower (`ready_at`, id) is ready.
+    /// While the device has no room for non-posted TLPs, those wait and the others pass them.
     /// A `ready_at` in the past counts as the present. Gives its id: 0, 1, 2, ...
     ///
     /// # Errors

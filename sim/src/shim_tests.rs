@@ -20,11 +20,15 @@ const ON_IDLE: StopOn = StopOn {
     idle: true,
 };
 
+/// Memory read, header of 3 DWs.
+const MRD32: u32 = 0x0000_0000;
 /// Memory write, header of 3 DWs.
 const MWR32: u32 = 0x4000_0000;
 /// Memory write, header of 4 DWs.
 const MWR64: u32 = 0x6000_0000;
 const PASID: u32 = 0x9100_0007;
+/// Completion without data.
+const CPL: u32 = 0x0a00_0000;
 /// What the loopback's assertion wants never to see.
 const FORBIDDEN: u32 = 0xdead_dead;
 
@@ -152,6 +156,142 @@ fn late_tlp_does_not_pass_one_that_was_ready_before_it_came() {
         .map(|(_, _, dws)| dws[0] & 0xf)
         .collect();
     assert_eq!(order, [0, 1, 2]);
+}
+
+/// Lets the loopback take non-posted TLPs or not; takes a cycle.
+fn set_np_ready(model: &mut Model, ready: bool) {
+    let non_posted = match ready {
+        true => CreditLimit::Infinite,
+        false => CreditLimit::Total {
+            headers: 0,
+            data: 0,
+        },
+    };
+    model.set_credits(&Credits {
+        posted: CreditLimit::Infinite,
+        non_posted,
+        completions: CreditLimit::Infinite,
+    });
+    model.run(1, StopOn::default()).unwrap();
+}
+
+/// The first DW, without prefix, of each TLP that has come back.
+fn came_back(model: &mut Model) -> Vec<u32> {
+    let mut headers = Vec::new();
+    while let Some(tlp) = model.next_tlp() {
+        headers.push(tlp.dws[usize::from(tlp.dws[0] == PASID)]);
+    }
+    headers
+}
+
+#[test]
+fn every_non_posted_tlp_waits_until_the_device_has_room_for_it() {
+    // MRd, MRdLk, IORd, IOWr, CfgRd0, CfgWr0, CfgWr1, FetchAdd, Swap, CAS, DMWr.
+    for dw0 in [
+        0x0000_0000_u32,
+        0x2000_0000,
+        0x0100_0000,
+        0x0200_0000,
+        0x4200_0000,
+        0x0400_0000,
+        0x4400_0000,
+        0x4500_0000,
+        0x4c00_0000,
+        0x6d00_0000,
+        0x4e00_0000,
+        0x5b00_0000,
+        0x7b00_0000,
+    ] {
+        for prefixed in [false, true] {
+            let mut model = loopback();
+            set_np_ready(&mut model, false);
+            let mut sent = tlp(dw0, dw0 >> 30 & 1);
+            if prefixed {
+                sent.insert(0, PASID);
+            }
+            model.push(0, &sent).unwrap();
+            assert_eq!(model.run(100, ON_TLP).unwrap(), Stop::Limit, "{dw0:#x}");
+            assert_eq!(model.pending(), 1);
+
+            set_np_ready(&mut model, true);
+
+            assert_eq!(drain(&mut model)[0].2, sent);
+        }
+    }
+}
+
+#[test]
+fn posted_tlps_and_completions_never_wait_for_room_for_non_posted_ones() {
+    // MWr, Msg, MsgD, Cpl, CplD, CplLk, and what is no TLP at all.
+    for dw0 in [
+        MWR32,
+        MWR64,
+        0x3000_0000,
+        0x7200_0000,
+        CPL,
+        0x4a00_0000,
+        0x0b00_0000,
+        0x1f00_0000,
+    ] {
+        let mut model = loopback();
+        set_np_ready(&mut model, false);
+
+        model.push(0, &tlp(dw0, dw0 >> 30 & 1)).unwrap();
+
+        assert_eq!(model.run(100, ON_TLP).unwrap(), Stop::Tlp, "{dw0:#x}");
+    }
+}
+
+#[test]
+fn non_posted_tlp_without_room_lets_all_others_pass() {
+    let mut model = loopback();
+    set_np_ready(&mut model, false);
+    for read in 0..100 {
+        model.push(0, &tlp(MRD32 | read, 0)).unwrap();
+    }
+    for other in 0..10 {
+        model.push(20, &tlp(MWR32 | other, 1)).unwrap();
+        model.push(20, &tlp(CPL | other, 0)).unwrap();
+    }
+
+    model.run(200, StopOn::default()).unwrap();
+
+    let others: Vec<_> = (0..10).flat_map(|n| [MWR32 | n, CPL | n]).collect();
+    assert_eq!(came_back(&mut model), others);
+    assert_eq!(model.pending(), 100);
+    set_np_ready(&mut model, true);
+    model.run(200, ON_IDLE).unwrap();
+    let reads = Vec::from_iter((0..100).map(|read| MRD32 | read));
+    assert_eq!(came_back(&mut model), reads);
+}
+
+#[test]
+fn non_posted_tlp_passes_nothing_that_was_ready_before_it() {
+    let mut model = loopback();
+    model.set_tx_ready(50, u64::MAX);
+    for (ready_at, dw0) in [(9, MRD32 | 3), (8, MWR32 | 2), (9, CPL | 4), (7, MRD32 | 1)] {
+        model.push(ready_at, &tlp(dw0, dw0 >> 30)).unwrap();
+    }
+
+    model.run(200, ON_IDLE).unwrap();
+
+    let in_order = [MRD32 | 1, MWR32 | 2, MRD32 | 3, CPL | 4];
+    assert_eq!(came_back(&mut model), in_order);
+}
+
+#[test]
+fn non_posted_tlp_that_is_offered_stays_when_the_room_is_gone() {
+    let mut model = loopback();
+    model.set_tx_ready(40, u64::MAX);
+    model.push(0, &tlp(MWR32, 1)).unwrap();
+    model.push(1, &tlp(MRD32 | 1, 0)).unwrap();
+    model.run(10, StopOn::default()).unwrap();
+
+    set_np_ready(&mut model, false);
+    model.push(10, &tlp(MWR32 | 2, 1)).unwrap();
+
+    model.run(200, ON_IDLE).unwrap();
+    assert_eq!(came_back(&mut model), [MWR32, MRD32 | 1, MWR32 | 2]);
 }
 
 #[test]

@@ -80,9 +80,13 @@ pub fn is_message(request: &MemRequest) -> bool {
 /// Registers of the Advanced Error Reporting capability, and their bits (PCIe 7.8.4).
 pub mod aer {
     pub const UNCORRECTABLE: u16 = 0x104;
+    pub const MASK: u16 = 0x108;
+    pub const SEVERITY: u16 = 0x10c;
     pub const CORRECTABLE: u16 = 0x110;
     pub const CORRECTABLE_MASK: u16 = 0x114;
+    pub const CONTROL: u16 = 0x118;
     pub const HEADER_LOG: u16 = 0x11c;
+    pub const PREFIX_LOG: u16 = 0x138;
 
     pub const POISONED: u32 = 1 << 12;
     pub const COMPLETION_TIMEOUT: u32 = 1 << 14;

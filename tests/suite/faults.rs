@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use siov::dsa::{Descriptor, Status};
 use siov::endpoint::{Cycle, Endpoint, EndpointError, Stop};
-use siov::pcie::tlp::{Completion, CompletionStatus, Tlp, TlpRef};
+use siov::pcie::tlp::{Completion, CompletionStatus, Message, Tlp, TlpRef};
 use siov::pcie::{Bdf, Knobs, Tag};
 use siov::rtl::RtlEndpoint;
 use siov::scenario::Profile;
@@ -18,11 +18,14 @@ use siov_firmware::regs;
 use siov_sim::Credits;
 
 use crate::bench::aer::{
-    COMPLETION_TIMEOUT, HEADER_LOG, MALFORMED, POISONED, UNCORRECTABLE, UNEXPECTED_COMPLETION,
+    ADVISORY, COMPLETION_TIMEOUT, CORRECTABLE, CORRECTABLE_MASK, HEADER_LOG, MALFORMED, POISONED,
+    UNCORRECTABLE, UNEXPECTED_COMPLETION,
 };
 use crate::bench::{Bench, DATA, Function, RECORD, Tenant, pattern};
 
 const SOURCE: u64 = DATA + 16 * 4096;
+/// Cycles in which anything that was still to come has come.
+const LONG: u64 = 10_000;
 
 /// What becomes of a completion on its way.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -100,23 +103,93 @@ fn tampered_bench() -> (Bench, Rc<RefCell<Tamper>>) {
     (Bench::on(Box::new(endpoint), Knobs::default()), tamper)
 }
 
-/// Two tenants move 4 KiB each at the same time. Of the completions that answer the reads of both,
-/// the 5th goes through `change`. Gives both records, and the uncorrectable errors that AER has.
-fn with_bad_completion(change: fn(&mut Completion)) -> ([Status; 2], u32) {
+/// Status and Command, Device Status and Device Control.
+const COMMAND: u16 = 0x04;
+const DEVCTL: u16 = 0x48;
+
+/// Bits of Command.
+const MEMORY_SPACE: u32 = 1 << 1;
+const PARITY_RESPONSE: u32 = 1 << 6;
+
+/// Status.
+const MASTER_PARITY: u32 = 1 << 8;
+const RECEIVED_TARGET_ABORT: u32 = 1 << 12;
+const RECEIVED_MASTER_ABORT: u32 = 1 << 13;
+const DETECTED_PARITY: u32 = 1 << 15;
+
+/// Device Status.
+const CORRECTABLE_FOUND: u32 = 1;
+
+/// The error bits that the function has.
+#[derive(Debug, PartialEq, Eq)]
+struct Errors {
+    uncorrectable: u32,
+    correctable: u32,
+    /// Device Status.
+    device: u32,
+    /// Those of Status.
+    status: u32,
+}
+
+impl Errors {
+    async fn of(function: &Function) -> Self {
+        Self {
+            uncorrectable: function.config(UNCORRECTABLE).await,
+            correctable: function.config(CORRECTABLE).await,
+            device: function.config(DEVCTL).await >> 16 & 0xf,
+            status: function.config(COMMAND).await >> 16 & 0xf900,
+        }
+    }
+
+    /// Of what is no more than a completion with an error.
+    fn noted(status: u32) -> Self {
+        Self {
+            uncorrectable: 0,
+            correctable: 0,
+            device: 0,
+            status,
+        }
+    }
+
+    fn poisoned(uncorrectable: u32, status: u32) -> Self {
+        Self {
+            uncorrectable,
+            correctable: ADVISORY,
+            device: CORRECTABLE_FOUND,
+            status,
+        }
+    }
+}
+
+/// Two tenants move 4 KiB each at the same time, on a function that `prepare` has set up. Of the
+/// completions that answer the reads of both, the 5th goes through `change`. Gives both records,
+/// and the function's errors.
+fn with_bad_completion(
+    prepare: impl AsyncFnOnce(&Function),
+    change: fn(&mut Completion),
+) -> ([Status; 2], Errors) {
     let (bench, tamper) = tampered_bench();
     bench.run(async {
         let tenants = bench.tenants::<2>().await;
         let function = Function::of(tenants[0].adi.driver());
-        function.unmask_advisory_errors().await;
+        prepare(&function).await;
         let descriptor = Descriptor::memory_move(SOURCE, DATA, 4096).with_completion(RECORD);
         tenants
             .iter()
             .for_each(|t| t.write(SOURCE, &pattern(5, 4096)));
-        let mut count = 0;
+        let (mut count, mut refused) = (0, None);
         tamper.borrow_mut().change = Some(Box::new(move |completion| {
+            if refused == Some(completion.tag) {
+                refused = None;
+                return Fate::IsLost;
+            }
             count += 1;
             if count == 5 {
                 change(completion);
+                // An error ends the request, whose second half then never comes (PCIe 2.3.2).
+                if completion.status != CompletionStatus::Success && completion.byte_count == 512 {
+                    refused = Some(completion.tag);
+                }
             }
             Fate::Arrives
         }));
@@ -131,32 +204,69 @@ fn with_bad_completion(change: fn(&mut Completion)) -> ([Status; 2], u32) {
         let again = tenants[0].run(descriptor).await;
         assert_eq!(again.status(), Status::SUCCESS);
         assert_eq!(tenants[0].read(DATA, 4096), pattern(5, 4096));
-        ([first, second], function.config(UNCORRECTABLE).await)
+        ([first, second], Errors::of(&function).await)
     })
+}
+
+fn poison(completion: &mut Completion) {
+    completion.attr.poisoned = true;
 }
 
 #[test]
 fn poisoned_completion_fails_the_work_it_belongs_to_and_no_other() {
-    let (statuses, errors) = with_bad_completion(|completion| completion.attr.poisoned = true);
+    let (statuses, errors) = with_bad_completion(Function::unmask_advisory_errors, poison);
 
     assert_eq!(statuses, [Status::READ_ERROR, Status::SUCCESS]);
-    assert_eq!(errors, POISONED);
+    assert_eq!(errors, Errors::poisoned(POISONED, DETECTED_PARITY));
+}
+
+/// Advisory errors are masked after reset, and Linux leaves them so: who wants to see Poisoned TLP
+/// Received for completions must unmask them (PCIe 6.2.3.2.4, 6.2.5).
+#[test]
+fn poisoned_completion_is_noted_as_correctable_only_while_advisory_errors_are_masked() {
+    let (_, errors) = with_bad_completion(
+        async |function| {
+            assert_eq!(function.config(CORRECTABLE_MASK).await, ADVISORY);
+        },
+        poison,
+    );
+
+    assert_eq!(errors, Errors::poisoned(0, DETECTED_PARITY));
+}
+
+#[test]
+fn poisoned_completion_sets_master_data_parity_error_if_parity_errors_matter() {
+    let (_, errors) = with_bad_completion(
+        async |function| {
+            let command = function.config(COMMAND).await & 0xffff;
+            function
+                .set_config(COMMAND, command | PARITY_RESPONSE)
+                .await;
+        },
+        poison,
+    );
+
+    assert_eq!(errors, Errors::poisoned(0, DETECTED_PARITY | MASTER_PARITY));
 }
 
 #[test]
 fn completer_abort_fails_the_work_it_belongs_to_and_no_other() {
-    let (statuses, _) =
-        with_bad_completion(|completion| completion.status = CompletionStatus::CompleterAbort);
+    let (statuses, errors) = with_bad_completion(Function::unmask_advisory_errors, |completion| {
+        completion.status = CompletionStatus::CompleterAbort;
+    });
 
     assert_eq!(statuses, [Status::READ_ERROR, Status::SUCCESS]);
+    assert_eq!(errors, Errors::noted(RECEIVED_TARGET_ABORT));
 }
 
 #[test]
 fn unsupported_request_fails_the_work_it_belongs_to_and_no_other() {
-    let (statuses, _) =
-        with_bad_completion(|completion| completion.status = CompletionStatus::UnsupportedRequest);
+    let (statuses, errors) = with_bad_completion(Function::unmask_advisory_errors, |completion| {
+        completion.status = CompletionStatus::UnsupportedRequest;
+    });
 
     assert_eq!(statuses, [Status::READ_ERROR, Status::SUCCESS]);
+    assert_eq!(errors, Errors::noted(RECEIVED_MASTER_ABORT));
 }
 
 /// Loses all completions of the read that the 5th completion answers.
@@ -187,6 +297,8 @@ fn with_lost_read(then: impl AsyncFnOnce(&[Tenant; 2], [Status; 2], &RefCell<Tam
         function
             .set_config(DEVCTL2, control & !0xf | SHORTEST)
             .await;
+        let control = function.config(DEVCTL).await & 0xfff0;
+        function.set_config(DEVCTL, control | ALL_ERRORS).await;
         lose_one_read(&tamper);
         for tenant in &tenants {
             tenant.write(SOURCE, &pattern(5, 4096));
@@ -209,6 +321,27 @@ fn read_that_is_never_answered_fails_its_work_and_no_other() {
         let function = Function::of(tenants[0].adi.driver());
         let errors = function.config(UNCORRECTABLE).await;
         assert_eq!(errors, COMPLETION_TIMEOUT);
+    });
+}
+
+#[test]
+fn completion_timeout_is_told_by_err_nonfatal_and_is_not_advisory() {
+    const NON_FATAL_FOUND: u32 = 1 << 1;
+    with_lost_read(async |tenants, _, _| {
+        let function = Function::of(tenants[0].adi.driver());
+
+        let errors = Errors::of(&function).await;
+        let messages = function.host.take_messages();
+
+        let expected = Errors {
+            uncorrectable: COMPLETION_TIMEOUT,
+            correctable: 0,
+            device: NON_FATAL_FOUND,
+            status: 0,
+        };
+        assert_eq!(errors, expected);
+        let codes: Vec<_> = messages.iter().map(|(_, message)| message.code).collect();
+        assert_eq!(codes, [ERR_NONFATAL]);
     });
 }
 
@@ -409,7 +542,6 @@ fn tlp_of_an_unknown_type_is_malformed() {
 /// Codes of the messages that the device sends about a TLP, with the error reporting of Device
 /// Control set to `enables`.
 fn messages_about(enables: u32, words: impl FnOnce(&Tenant) -> Vec<u32>) -> Vec<u8> {
-    const DEVCTL: u16 = 0x48;
     let bench = Bench::new();
     bench.run(async {
         let [tenant] = bench.tenants().await;
@@ -459,4 +591,94 @@ fn errors_are_not_told_unless_enabled() {
     let messages = messages_about(0, |tenant| write(tenant, 2, 0));
 
     assert!(messages.is_empty(), "{messages:x?}");
+}
+
+/// An Invalidate Request for all addresses, as the host's hardware sends it.
+fn invalidate_everything(itag: u32, prefix: Option<u32>) -> Vec<u32> {
+    const EVERYTHING: [u32; 2] = [0xffff_ff7f, 0x00f8_ffff]; // 2^64 bytes from 0
+    const TO_THE_FUNCTION: u32 = 0x0100_0000;
+    let mut words = Vec::from_iter(prefix);
+    words.extend([0x7200_0002, itag << 8 | 0x01, TO_THE_FUNCTION, 0]);
+    words.extend(EVERYTHING);
+    words
+}
+
+/// The ITags of each Invalidate Completion that has come; forgets everything.
+fn invalidated(bench: &Bench) -> Vec<u32> {
+    let seen = bench.log.take_from_device().into_iter();
+    seen.filter_map(|seen| match seen.tlp {
+        Tlp::Message { message, .. } if message.code == Message::INVALIDATE_COMPLETION => {
+            Some(message.header[1])
+        }
+        _ => None,
+    })
+    .collect()
+}
+
+/// PCIe 10.3 has a function accept Invalidate Requests with ATS disabled, too: there is nothing to
+/// invalidate, and the host waits for an answer.
+#[test]
+fn invalidation_while_ats_is_disabled_is_completed() {
+    const PASID: u32 = 0x9100_0005;
+    let bench = Bench::new();
+    bench.run(async {
+        let function = bench.function().await;
+        function.unmask_advisory_errors().await;
+        for (itag, prefix) in [(4, None), (31, Some(PASID))] {
+            bench.host.send_raw(&invalidate_everything(itag, prefix));
+            bench.host.sleep(LONG).await;
+
+            assert_eq!(invalidated(&bench), [1 << itag]);
+        }
+        assert_eq!(Errors::of(&function).await, Errors::noted(0));
+    });
+}
+
+/// Starts 8 moves with translations, and clears Bus Master Enable after `delay` cycles, which puts
+/// the device into Halt.
+async fn halted_under_load(bench: &Bench, delay: u64) -> Function {
+    let [tenant] = bench.translated(None).await;
+    for slot in 0..8 {
+        let copy = Descriptor::memory_move(SOURCE, DATA + 4096 * slot, 4096);
+        tenant.submit(&copy.with_completion(RECORD + 32 * slot));
+    }
+    bench.host.sleep(delay).await;
+    let function = Function::of(tenant.adi.driver());
+    function.set_config(COMMAND, MEMORY_SPACE).await;
+    function
+}
+
+/// Translated requests that were made and have not left are thrown away in Halt. Held back until
+/// Bus Master is enabled again, they would hold back the answer as well.
+#[test]
+fn invalidation_in_halt_is_completed_without_bus_master() {
+    for delay in (0..1_500).step_by(75) {
+        let bench = Bench::new();
+        bench.run(async {
+            halted_under_load(&bench, delay).await;
+            bench.log.take();
+
+            bench.host.send_raw(&invalidate_everything(7, None));
+            bench.host.sleep(LONG).await;
+
+            assert_eq!(invalidated(&bench), [1 << 7], "after {delay} cycles");
+        });
+    }
+}
+
+#[test]
+fn device_halted_under_load_is_idle_again_after_flr() {
+    const INITIATE_FLR: u32 = 1 << 15;
+    for delay in (0..1_500).step_by(300) {
+        let bench = Bench::new();
+        bench.run(async {
+            let function = halted_under_load(&bench, delay).await;
+            bench.host.sleep(LONG).await;
+
+            function.set_config(DEVCTL, INITIATE_FLR).await;
+            bench.host.sleep(LONG).await;
+
+            assert!(bench.host.device_idle(), "after {delay} cycles");
+        });
+    }
 }

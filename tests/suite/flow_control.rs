@@ -13,6 +13,7 @@ use siov::endpoint::{Cycle, Endpoint, EndpointError, Stop};
 use siov::pcie::Knobs;
 use siov::pcie::tlp::{Tlp, TlpRef};
 use siov::scenario::Profile;
+use siov_firmware::regs;
 use siov_sim::{CreditLimit, Credits, Model, StopOn};
 use tokio::task::spawn_local;
 
@@ -236,6 +237,55 @@ fn posted_writes_to_the_device_are_taken_while_it_may_send_nothing() {
         for slot in 0..16 {
             tenant.ended(RECORD + 32 * slot).await;
         }
+    });
+}
+
+/// Reads that the host has sent beyond what the device can hold wait on the host's side, and let
+/// everything else pass (docs/tlp-port.md).
+#[test]
+fn host_that_takes_no_completions_gets_its_moves_done_and_its_writes_taken() {
+    const READS: usize = 200;
+    const SCRATCH: u32 = regs::SIOV_CMDPARAM_OFFSET;
+    let (bench, port) = bench();
+    bench.run(async {
+        let [tenant] = bench.tenants().await;
+        tenant.write(SOURCE, &pattern(6, 4096));
+        let function = Function::of(tenant.adi.driver());
+        port.borrow_mut().limit(Class::Completion, 0);
+        let reads: Vec<_> = (0..READS)
+            .map(|n| {
+                let function = function.clone();
+                spawn_local(async move {
+                    match n % 2 {
+                        0 => function.read32(0).await,
+                        _ => function.config(0).await,
+                    }
+                })
+            })
+            .collect();
+        bench.host.sleep(LONG).await;
+        let waiting = port.borrow().model.pending();
+        assert!(waiting > READS / 2, "{waiting}");
+
+        for slot in 0..16 {
+            tenant.submit(&one_move().with_completion(RECORD + 32 * slot));
+            function.write32(SCRATCH, slot as u32);
+        }
+
+        for slot in 0..16 {
+            let record = tenant.ended(RECORD + 32 * slot).await;
+            assert_eq!(record.status(), Status::SUCCESS);
+        }
+        assert_eq!(tenant.read(DATA, 4096), pattern(6, 4096));
+        assert_eq!(port.borrow().model.pending(), waiting);
+        assert!(reads.iter().all(|read| !read.is_finished()));
+
+        port.borrow_mut().unlimit();
+        for (n, read) in reads.into_iter().enumerate() {
+            let expected = if n % 2 == 0 { 0x200 } else { 0x510b_1234 };
+            assert_eq!(read.await.unwrap(), expected);
+        }
+        assert_eq!(function.read32(SCRATCH).await, 15);
     });
 }
 

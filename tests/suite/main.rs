@@ -12,6 +12,7 @@
     reason = "a failed step is a failed test"
 )]
 
+mod aer;
 mod bar_access;
 mod bench;
 mod commands;

@@ -36,8 +36,15 @@ struct Open {
     missing: String,
 }
 
-/// The requirements on an S-IOV endpoint are numbered R1 to R40.
-const LAST: u32 = 40;
+/// How requirements are numbered, from 1 to: those on an S-IOV endpoint, and the kinds of errors and
+/// error reports of PCIe 6.2.
+const SERIES: [(&str, u32); 2] = [("R", 40), ("PCIE5.", 22)];
+
+/// All requirements.
+fn ids() -> impl Iterator<Item = String> {
+    let series = SERIES.into_iter();
+    series.flat_map(|(prefix, last)| (1..=last).map(move |number| format!("{prefix}{number}")))
+}
 
 /// Everything wrong with `plan`, given the names of all tests there are.
 fn faults(plan: &Plan, tests: &BTreeSet<String>) -> Vec<String> {
@@ -74,8 +81,11 @@ fn faults(plan: &Plan, tests: &BTreeSet<String>) -> Vec<String> {
         }
     }
     let open: BTreeSet<_> = plan.open.iter().map(|open| open.id.as_str()).collect();
-    for number in 1..=LAST {
-        let id = format!("R{number}");
+    let ids: BTreeSet<_> = ids().collect();
+    for id in seen.keys().chain(&open).filter(|&&id| !ids.contains(id)) {
+        faults.push(format!("{id}: no such requirement"));
+    }
+    for id in &ids {
         if !seen.contains_key(id.as_str()) && !open.contains(id.as_str()) {
             faults.push(format!("{id}: neither tested nor listed as open"));
         }
@@ -158,8 +168,19 @@ fn plan_without_a_requirement_is_rejected() {
 
     let faults = faults(&plan, &BTreeSet::new());
 
-    assert_eq!(faults.len(), 39);
-    assert_eq!(faults[0], "R2: neither tested nor listed as open");
+    assert_eq!(faults.len(), ids().count() - 1);
+    for id in ["R2", "PCIE5.22"] {
+        assert!(faults.contains(&format!("{id}: neither tested nor listed as open")));
+    }
+}
+
+#[test]
+fn plan_with_a_requirement_that_does_not_exist_is_rejected() {
+    let plan = plan("requirement = []\n[[open]]\nid = 'R41'\nmissing = 'all of it'");
+
+    let faults = faults(&plan, &BTreeSet::new());
+
+    assert_eq!(faults[0], "R41: no such requirement");
 }
 
 #[test]

@@ -532,6 +532,18 @@ CASE(invalidation_with_pasid_disabled_is_just_completed) {
   CHECK(still_cached(b, lookup(0x50, false, false, 7, bare)));
 }
 
+CASE(invalidation_with_ats_disabled_is_completed) {
+  AtcBench& b = room();
+  fill(b, lookup(0x50), leaf_at(0x50, 1));
+  b.top.fn_ats_en_i = 0;
+  b.run(2);
+  b.messages.push_back(b.invalidate(7, kPasid, 0x50, 0));
+  CHECK(b.next(b.inv_completions).itags == 1u << 7);
+
+  b.messages.push_back(b.invalidate(8, kNone, 0, 52));
+  CHECK(b.next(b.inv_completions).itags == 1u << 8);
+}
+
 CASE(completion_waits_for_the_old_epoch) {
   AtcBench& b = room();
   const Answer hit = fill(b, lookup(0x50), leaf_at(0x50, 1));

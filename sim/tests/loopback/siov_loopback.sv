@@ -4,7 +4,8 @@
 
 /// Not a device: sends every beat back, so that the tests of the shim see what it put on the
 /// port. A beat comes out at the earliest one cycle after it went in. A header of DEADDEADh makes
-/// the assertion fire. `+firmware=` is read as the device does.
+/// the assertion fire. `+firmware=` is read as the device does. It takes non-posted TLPs while it
+/// has non-posted credits.
 module siov_loopback import siov_pkg::*; (
   input  logic       clk_i,
   input  logic       rst_ni,
@@ -13,6 +14,7 @@ module siov_loopback import siov_pkg::*; (
   input  logic       rx_valid_i,
   output logic       rx_ready_o,
   input  tlp_beat_t  rx_i,
+  output logic       rx_np_ready_o,
 
   output logic       tx_valid_o,
   input  logic       tx_ready_i,
@@ -31,6 +33,9 @@ module siov_loopback import siov_pkg::*; (
   assign tx_valid_o = full_q && credit;
   assign tx_o       = beat_q;
   assign rx_ready_o = !full_q || (tx_ready_i && credit);
+
+  always_ff @(posedge clk_i) rx_np_ready_o <= tx_fc_i.np.infinite || tx_fc_i.np.hdr != '0;
+
   assign idle_o     = !full_q;
 
   always_ff @(posedge clk_i) begin
