@@ -10,6 +10,7 @@ use super::{Vdev as VdevConfig, Workload};
 use crate::dsa::Status;
 use crate::endpoint::Cycle;
 use crate::guest::{GuestMemory, Outcome};
+use crate::pcie::Pasid;
 use crate::report::{Latency, PokeReport, VdevReport, status_name};
 use crate::vdcm::Traps;
 
@@ -26,6 +27,12 @@ pub struct Finished {
     pub memory: Rc<GuestMemory>,
     /// Outcomes of each workload.
     pub outcomes: Vec<Vec<Outcome>>,
+    /// Descriptors that were lost because the function was reset.
+    pub lost: u64,
+    /// Completion interrupts of descriptors that had ended, lost in the same way.
+    pub interrupts_lost: u64,
+    /// PASID of its requests.
+    pub pasid: Pasid,
     /// A software error that no workload has asked for.
     pub stray_error: Option<Status>,
     /// Completion interrupts that the guest got.
@@ -42,7 +49,9 @@ impl Finished {
         VdevReport {
             vm: self.vm.clone(),
             vdev: self.config.name.clone(),
-            descriptors: all().count() as u64,
+            descriptors: all().count() as u64 + self.lost,
+            lost: self.lost,
+            page_requests: None,
             bytes: all().map(|o| o.bytes).sum(),
             errors: all().filter(|o| o.status != Status::SUCCESS).count() as u64,
             interrupts: self.interrupts,
@@ -110,7 +119,8 @@ impl Finished {
             .iter()
             .flatten()
             .filter(|o| o.interrupts)
-            .count() as u64;
+            .count() as u64
+            - self.interrupts_lost;
         if wanted != self.interrupts {
             let found = self.interrupts;
             failures.push(format!(

@@ -61,7 +61,8 @@ fn with_guest<F: Future>(test: impl FnOnce(Guest) -> F) -> F::Output {
         driver.configure(&wqs).await.unwrap();
         let mut space = driver.new_address_space().unwrap();
         let mut random = ChaCha8Rng::seed_from_u64(1);
-        let memory = GuestMemory::new(&host, &mut space, 0x1_0000, &mut random).unwrap();
+        let memory = GuestMemory::new(&host, 0x1_0000, &mut random).unwrap();
+        memory.map(&mut space, Gpa(0), 0x1_0000).unwrap();
         driver.assign(wqs[0], &space).unwrap();
         let (adi, errors) = driver.assign(wqs[1], &space).unwrap();
         let apic = Apic::default();
