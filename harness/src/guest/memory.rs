@@ -70,6 +70,9 @@ const VACATED: u8 = 0xdb;
 const VACANCIES: usize = 64;
 
 impl GuestMemory {
+    /// Bytes of host memory that it takes beside its own, if pages are moved.
+    pub const SPARE: u64 = VACANCIES as u64 * PAGE_SIZE;
+
     /// `bytes` of memory with random contents. No device reaches it yet.
     pub fn new(host: &Host, bytes: u64, random: &mut ChaCha8Rng) -> Result<Self, MemoryError> {
         let memory = host.memory();
@@ -285,3 +288,6 @@ fn shuffle<T>(items: &mut [T], random: &mut ChaCha8Rng) {
         items.swap(i, random.next_u32() as usize % (i + 1));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use super::{Durations, Report};
 /// A line. Those that are part of the one before are indented.
 pub(super) struct Line {
     pub what: String,
-    pub count: u64,
+    pub count: Option<u64>,
     pub note: String,
 }
 
@@ -18,7 +18,7 @@ impl Line {
     fn new(what: impl Into<String>, count: u64) -> Self {
         Self {
             what: what.into(),
-            count,
+            count: Some(count),
             note: String::new(),
         }
     }
@@ -81,11 +81,11 @@ fn page_requests(report: &Report, lines: &mut Vec<Line>) {
         return;
     };
     let answered = p.success + p.invalid_request + p.response_failure;
-    let most = format!(
-        "{} waited for an answer at once, at most",
-        p.most_outstanding
-    );
-    lines.push(Line::new("page requests", p.requests).with(most));
+    let mut note = format!("{} outstanding at most", grouped(p.most_outstanding));
+    if answered > 0 {
+        note.push_str(&format!("; answered after {}", durations(&p.cycles)));
+    }
+    lines.push(Line::new("page requests", p.requests).with(note));
     for (what, count) in [
         ("  Success", p.success),
         ("  Invalid Request", p.invalid_request),
@@ -95,9 +95,6 @@ fn page_requests(report: &Report, lines: &mut Vec<Line>) {
         if count > 0 {
             lines.push(Line::new(what, count));
         }
-    }
-    if let Some(last) = lines.last_mut().filter(|_| answered > 0) {
-        last.note = format!("answered after {}", durations(&p.cycles));
     }
 }
 
@@ -140,8 +137,11 @@ fn errors(report: &Report, lines: &mut Vec<Line>) {
             true => "correctable",
             false => "uncorrectable",
         };
-        let what = format!("AER {register}, bit {}", error.bit);
-        lines.push(Line::new(what, 1).with(error.name));
+        lines.push(Line {
+            what: format!("AER {register}, bit {}", error.bit),
+            count: None,
+            note: error.name.to_owned(),
+        });
     }
     let messages = &report.error_messages;
     for (what, count) in [

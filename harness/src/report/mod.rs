@@ -77,12 +77,26 @@ pub struct VdevReport {
     /// Page requests for it; absent without PRI.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page_requests: Option<PageRequests>,
+    /// How fast it was beside page requests of others; absent if there were none, or too few of its
+    /// own descriptors to say so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beside_page_requests: Option<Paces>,
     /// Completion interrupts that the guest got.
     pub interrupts: u64,
     /// From the submission of a descriptor until the guest knows that it has ended.
     pub latency_cycles: Latency,
     /// Accesses of the guest that trapped.
     pub traps: Traps,
+}
+
+/// Cycles from one completion of a guest to the next, before others asked for pages and while they
+/// did.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Paces {
+    /// Until the first page request.
+    pub before: f64,
+    /// From the first page request to the last answer.
+    pub meanwhile: f64,
 }
 
 /// Cycles; descriptors broken on purpose are left out, and all is 0 if there are no others.

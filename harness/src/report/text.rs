@@ -146,7 +146,7 @@ impl Report {
 fn counts_table(lines: &[Line]) -> Table {
     let mut table = table(&["counted", "", ""]);
     for line in lines {
-        let count = grouped(line.count);
+        let count = line.count.map(grouped).unwrap_or_default();
         table.add_row([line.what.as_str(), &count, &line.note]);
     }
     align_right(&mut table, 1..2);

@@ -157,8 +157,8 @@ impl TlpListener for Wire {
     fn tlp(&mut self, event: &TlpEvent<'_>) -> io::Result<()> {
         let counts = &mut *self.0.borrow_mut();
         match (event.direction, TlpRef::decode(event.words)) {
-            (Direction::FromDevice, Ok(tlp)) => counts.from_device(event.cycle, &tlp),
-            (Direction::ToDevice, Ok(tlp)) => counts.to_device(event.cycle, &tlp),
+            (Direction::FromDevice, Ok(tlp)) => counts.device_sent(event.cycle, &tlp),
+            (Direction::ToDevice, Ok(tlp)) => counts.host_sent(event.cycle, &tlp),
             // Not a TLP: somebody else complains.
             (_, Err(_)) => {}
         }
@@ -167,7 +167,7 @@ impl TlpListener for Wire {
 }
 
 impl WireCounts {
-    fn from_device(&mut self, cycle: Cycle, tlp: &TlpRef<'_>) {
+    fn device_sent(&mut self, cycle: Cycle, tlp: &TlpRef<'_>) {
         match tlp {
             Tlp::MemRead { request } if request.at == AddressType::TranslationRequest => {
                 self.translations.requests += 1;
@@ -187,7 +187,7 @@ impl WireCounts {
         }
     }
 
-    fn to_device(&mut self, cycle: Cycle, tlp: &TlpRef<'_>) {
+    fn host_sent(&mut self, cycle: Cycle, tlp: &TlpRef<'_>) {
         match tlp {
             Tlp::Completion { completion, data } => self.translation(completion, data),
             Tlp::Message { message, .. } => match message.code {

@@ -136,3 +136,6 @@ fn check_pages(scenario: &Scenario, path: &str, which: &super::SomePages) -> Che
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;

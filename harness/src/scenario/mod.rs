@@ -134,4 +134,7 @@ impl Scenario {
 mod tests;
 
 #[cfg(test)]
+mod event_tests;
+
+#[cfg(test)]
 mod run_tests;

@@ -14,9 +14,9 @@ use super::hypervisor::Hypervisor;
 use super::stage::Stage;
 use super::story::Facts;
 use super::tenant::Tenant;
-use super::{Scenario, Split, events};
+use super::{Paging, Scenario, Split, events};
 use crate::endpoint::Endpoint;
-use crate::guest::{GuestError, GuestMemoryError};
+use crate::guest::{GuestError, GuestMemory, GuestMemoryError};
 use crate::host::DriverError;
 use crate::iommu::FaultRecord;
 use crate::mem::{Memory, MemoryError};
@@ -101,11 +101,14 @@ impl Scenario {
         progress: &dyn Fn(),
     ) -> Result<Report, RunError> {
         let start = Instant::now();
-        let guests: u64 = self
-            .vms
-            .iter()
-            .map(|vm| u64::from(vm.memory_kib) << 10)
-            .sum();
+        let guests = self.vms.iter().map(|vm| {
+            let own = u64::from(vm.memory_kib) << 10;
+            match vm.paging {
+                Paging::OnDemand => own + GuestMemory::SPARE,
+                Paging::Pinned | Paging::Refused => own,
+            }
+        });
+        let guests: u64 = guests.sum();
         let host = Host::new(endpoint, Memory::new(guests + HOST_MEMORY)?, self.knobs());
         for listener in listeners {
             host.add_listener(listener);
@@ -190,6 +193,7 @@ impl Scenario {
                         let counts = wire.page_requests_of.get(&guest.pasid);
                         counts.copied().unwrap_or_default()
                     }),
+                    beside_page_requests: facts.paces(guest),
                     ..guest.report()
                 })
                 .collect(),

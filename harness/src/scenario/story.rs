@@ -10,7 +10,7 @@ use super::finished::Finished;
 use super::{EventSetting, HostDeed, Paging, Scenario};
 use crate::endpoint::Cycle;
 use crate::pcie::CreditClass;
-use crate::report::{PageRequests, Span, SteadyState, WireCounts, grouped};
+use crate::report::{Paces, PageRequests, WireCounts, grouped, status_name};
 
 /// Something that the host did, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +62,10 @@ impl Facts<'_> {
     pub fn story(&self) -> Vec<String> {
         let mut story = vec![(self.begun, self.beginning())];
         story.extend(self.page_requests());
+        story.extend(self.invalidations());
         let events = self.scenario.host.events.iter().zip(self.done);
-        story.extend(events.flat_map(|(event, done)| self.event(event, done)));
+        story.extend(events.filter_map(|(event, done)| self.event(event, done)));
+        story.extend(self.resets());
         story.sort_by_key(|(cycle, _)| *cycle);
         let story = story.into_iter();
         let mut sentences: Vec<_> = story
@@ -92,7 +94,12 @@ impl Facts<'_> {
                 )
             }
         };
-        format!("{devices} of {machines} are set up, and their guests begin to work.{faults}")
+        let are = if self.finished.len() == 1 {
+            "is"
+        } else {
+            "are"
+        };
+        format!("{devices} of {machines} {are} set up, and the guests begin to work.{faults}")
     }
 
     /// When page requests came and how they were answered, and what the others noticed of it.
@@ -121,18 +128,23 @@ impl Facts<'_> {
             .collect();
         text.push_str(&format!(" {}.", askers.join("; ")));
         for guest in self.finished {
-            text.extend(self.neighbour(guest, span));
+            text.extend(self.neighbour(guest));
         }
         Some((span.first, text))
     }
 
-    /// How fast a guest was whose pages were all there, while others waited for theirs.
-    fn neighbour(&self, guest: &Finished, span: Span) -> Option<String> {
+    /// How fast a guest whose pages are all there was before others asked for theirs, and while
+    /// they did.
+    pub fn paces(&self, guest: &Finished) -> Option<Paces> {
         let vm = self.scenario.vms.iter().find(|vm| vm.name == guest.vm)?;
-        if vm.paging != Paging::Pinned {
-            return None;
+        match vm.paging {
+            Paging::Pinned => guest.paces(self.wire.page_requests.span?),
+            Paging::OnDemand | Paging::Refused => None,
         }
-        let (before, meanwhile) = paces(guest, span)?;
+    }
+
+    fn neighbour(&self, guest: &Finished) -> Option<String> {
+        let Paces { before, meanwhile } = self.paces(guest)?;
         let change = 100.0 * (meanwhile / before - 1.0);
         let change = match change {
             _ if change.abs() < 0.05 => "no slower".to_owned(),
@@ -140,20 +152,15 @@ impl Facts<'_> {
             _ => format!("{:.1} % faster", -change),
         };
         Some(format!(
-            " {}, whose pages are all there, ends a descriptor every {before:.1} cycles before and \
-             every {meanwhile:.1} meanwhile: {change}.",
+            " All pages of {} are there: it ends a descriptor every {before:.1} cycles before and \
+             every {meanwhile:.1} meanwhile, {change}.",
             self.name(guest)
         ))
     }
 
-    /// What the host did for an event; each reset is told by itself.
-    fn event(&self, event: &EventSetting, done: &[Done]) -> Vec<(Cycle, String)> {
-        if event.deed == HostDeed::Flr {
-            return done.iter().filter_map(|done| self.reset(done)).collect();
-        }
-        let (Some(first), Some(last)) = (done.first(), done.last()) else {
-            return Vec::new();
-        };
+    /// What the host did for an event; resets are told one by one.
+    fn event(&self, event: &EventSetting, done: &[Done]) -> Option<(Cycle, String)> {
+        let (first, last) = (done.first()?, done.last()?);
         let times = match done.len() {
             1 => String::new(),
             n => format!(
@@ -169,89 +176,117 @@ impl Facts<'_> {
         let pages = counted(pages.sum(), "page");
         let text = match &event.deed {
             HostDeed::MigratePages(which) => format!(
-                "the host moves pages of {} to other places under the device{times}: {pages}. {}",
-                which.vm,
-                self.invalidations()
+                "the host moves pages of {} to other places under the device{times}: {pages}.",
+                which.vm
             ),
             HostDeed::ReclaimPages(which) => format!(
-                "the host takes pages of {} from the device{times}: {pages}. {}",
-                which.vm,
-                self.invalidations()
+                "the host takes pages of {} from the device{times}: {pages}.",
+                which.vm
             ),
             HostDeed::StallCredits(stall) => format!(
                 "the host grants no credits for {} for {} cycles{times}.",
                 class_name(stall.class),
                 grouped(stall.cycles)
             ),
-            HostDeed::Flr => return Vec::new(),
+            HostDeed::Flr => return None,
         };
-        vec![(first.from, text)]
+        Some((first.from, text))
     }
 
-    fn invalidations(&self) -> String {
+    /// What the device was told to forget because the host has changed pages.
+    fn invalidations(&self) -> Option<(Cycle, String)> {
+        let changes = self
+            .done
+            .iter()
+            .flatten()
+            .any(|done| matches!(done.deed, Deed::Migrated(_) | Deed::Reclaimed(_)));
         let counts = &self.wire.invalidations;
-        format!(
-            "In this run the device is told {} times to forget translations; it has done so {} \
-             times, after {} cycles on average and {} at most.",
-            grouped(counts.requests),
-            grouped(counts.completed),
+        let span = counts.span.filter(|_| changes)?;
+        let all = match counts.completed == counts.requests {
+            true => "all of them".to_owned(),
+            false => grouped(counts.completed),
+        };
+        let text = format!(
+            "the device is told to forget translations. Until cycle {} it is told {}; it completes \
+             {all}, after {} cycles on average and {} at most.",
+            grouped(span.last.0),
+            counted(counts.requests, "time"),
             grouped(counts.cycles.mean),
             grouped(counts.cycles.max)
-        )
+        );
+        Some((span.first, text))
     }
 
-    fn reset(&self, done: &Done) -> Option<(Cycle, String)> {
-        let Deed::Reset { quiet, ready } = done.deed else {
-            return None;
-        };
+    /// Each reset, whatever event it was for.
+    fn resets(&self) -> Vec<(Cycle, String)> {
+        let mut resets: Vec<_> = self
+            .done
+            .iter()
+            .flatten()
+            .filter_map(|done| match done.deed {
+                Deed::Reset { quiet, ready } => Some((done, quiet, ready)),
+                _ => None,
+            })
+            .collect();
+        resets.sort_by_key(|(done, ..)| done.from);
+        let resets = resets.into_iter().enumerate();
+        resets
+            .map(|(number, (done, quiet, ready))| {
+                (done.from, self.reset(number, done, quiet, ready))
+            })
+            .collect()
+    }
+
+    fn reset(&self, number: usize, done: &Done, quiet: Cycle, ready: Cycle) -> String {
         let lost: Vec<_> = self
             .finished
             .iter()
-            .filter(|guest| guest.lost > 0)
-            .map(|guest| format!("{} of {}", grouped(guest.lost), self.name(guest)))
+            .filter_map(|guest| {
+                let lost = guest.lost.get(number).filter(|&&lost| lost > 0)?;
+                Some(format!("{} of {}", grouped(*lost), self.name(guest)))
+            })
             .collect();
         let lost = match lost.as_slice() {
             [] => "No descriptor is lost.".to_owned(),
             lost => format!(
-                "Descriptors lost to resets in this run: {}.",
-                lost.join(", ")
+                "The descriptors that had not ended are lost: {}.",
+                listed(lost)
             ),
         };
-        let text = format!(
-            "the host resets the function. The device is quiet in cycle {}, after {} cycles; the \
-             driver has set up device and IOMMU again in cycle {}, and all guests work again in \
-             cycle {}. {lost}",
-            grouped(quiet.0),
+        format!(
+            "the host resets the function. {lost} After {} cycles the device is quiet; the driver has set up device and IOMMU again in cycle {}, and all guests work \
+             again in cycle {}.",
             grouped(quiet - done.from),
             grouped(ready.0),
             grouped(done.until.0)
-        );
-        Some((done.from, text))
+        )
     }
 
     fn end(&self) -> String {
         let mut statuses = BTreeMap::<String, u64>::new();
         let mut last = self.begun;
-        for outcome in self
-            .finished
-            .iter()
-            .flat_map(|f| f.outcomes.iter().flatten())
-        {
-            let name = crate::report::status_name(outcome.status);
-            *statuses.entry(name).or_default() += 1;
+        let outcomes = self.finished.iter().flat_map(|guest| &guest.outcomes);
+        for outcome in outcomes.flatten() {
+            *statuses.entry(status_name(outcome.status)).or_default() += 1;
             last = last.max(outcome.completed);
         }
-        let all: u64 = statuses.values().sum();
-        let kinds: Vec<_> = statuses
+        let lost: u64 = self.finished.iter().map(Finished::lost).sum();
+        let ended: u64 = statuses.values().sum();
+        let mut parts: Vec<_> = statuses
             .iter()
-            .map(|(name, count)| format!("{} with {name}", grouped(*count)))
+            .map(|(name, count)| format!("{} ended with {name}", grouped(*count)))
             .collect();
-        format!(
-            "Cycle {}: the last of {} that have ended does so: {}.",
-            grouped(last.0),
-            counted(all, "descriptor"),
-            kinds.join(", ")
-        )
+        if lost > 0 {
+            parts.push(format!("{} were lost", grouped(lost)));
+        }
+        let all = counted(ended + lost, "descriptor");
+        let last = grouped(last.0);
+        match (statuses.len(), statuses.keys().next()) {
+            (1, Some(name)) if lost == 0 => {
+                format!("Cycle {last}: all is done, {all} with {name}.")
+            }
+            _ => format!("Cycle {last}: all is done. Of {all} {}.", listed(&parts)),
+        }
     }
 
     /// The machine's name, and the device's if it has several.
@@ -262,24 +297,6 @@ impl Facts<'_> {
             _ => format!("{}/{}", guest.vm, guest.config.name),
         }
     }
-}
-
-/// Cycles from one completion to the next before a span and in it, if there are enough of them to
-/// say so and all descriptors are alike.
-pub fn paces(guest: &Finished, span: Span) -> Option<(f64, f64)> {
-    const ENOUGH: usize = 16;
-    if guest.config.workloads.len() != 1 {
-        return None;
-    }
-    let pace = |from: Cycle, until: Cycle| {
-        let within: Vec<_> = guest
-            .completions()
-            .filter(|(cycle, _)| (from..until).contains(cycle))
-            .collect();
-        let enough = within.len() >= ENOUGH;
-        enough.then(|| SteadyState::of(within).cycles_per_descriptor)
-    };
-    Some((pace(Cycle(0), span.first)?, pace(span.first, span.last)?))
 }
 
 fn answers(counts: &PageRequests) -> String {
@@ -310,6 +327,14 @@ fn answers(counts: &PageRequests) -> String {
 fn counted(number: u64, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {what}{plural}", grouped(number))
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(parts: &[String]) -> String {
+    match parts {
+        [all @ .., last] if !all.is_empty() => format!("{} and {last}", all.join(", ")),
+        _ => parts.concat(),
+    }
 }
 
 fn class_name(class: CreditClass) -> &'static str {

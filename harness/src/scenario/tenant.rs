@@ -48,8 +48,8 @@ pub struct Tenant {
 #[derive(Debug, Default)]
 struct Account {
     outcomes: Vec<Vec<Outcome>>,
-    /// Descriptors lost to resets.
-    lost: u64,
+    /// Descriptors lost to each reset.
+    lost: Vec<u64>,
     /// Completion interrupts of descriptors that had ended, lost to resets.
     interrupts_lost: u64,
 }
@@ -152,7 +152,7 @@ impl Tenant {
         for (workload, &seed) in self.config.workloads.iter().zip(&self.seeds) {
             let work = Work::new(workload, seed);
             while !self.run(driver, &work, progress).await? {
-                account.lost += work.lose(&self.machine.memory)?;
+                account.lost.push(work.lose(&self.machine.memory)?);
                 let expected = account.interrupts() + work.interrupts();
                 account.interrupts_lost = expected.saturating_sub(driver.interrupts());
                 self.recover(driver, stage).await?;
