@@ -7,6 +7,7 @@
 mod aer;
 mod counts;
 mod text;
+mod translation;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -21,7 +22,8 @@ use crate::iommu::{Counts, FaultRecord};
 use crate::vdcm::Traps;
 pub use aer::{AerError, ErrorMessages};
 pub(crate) use text::grouped;
-pub use wire::{Durations, Invalidations, PageRequests, Span, Translations, Wire, WireCounts};
+pub use translation::{Durations, Invalidations, PageRequests, Span, Translations};
+pub use wire::{Wire, WireCounts};
 
 /// A whole run.
 #[derive(Clone, Debug, Serialize)]

@@ -45,6 +45,7 @@ pub struct Hypervisor<'a> {
     /// What drivers before the present one have left.
     faults: RefCell<Vec<FaultRecord>>,
     errors: RefCell<Vec<SoftwareError>>,
+    faults_lost: Cell<bool>,
     resets: Cell<usize>,
     /// Held by whatever needs the device as it is; a reset waits for all of it.
     in_use: RwLock<()>,
@@ -77,6 +78,7 @@ impl<'a> Hypervisor<'a> {
             vdevs,
             faults: RefCell::default(),
             errors: RefCell::default(),
+            faults_lost: Cell::new(false),
             resets: Cell::new(0),
             in_use: RwLock::new(()),
         })
@@ -102,6 +104,11 @@ impl<'a> Hypervisor<'a> {
         let mut faults = self.faults.take();
         faults.extend(self.driver().take_faults());
         faults
+    }
+
+    /// Whether the IOMMU has blocked some that it had no room to record.
+    pub fn faults_lost(&self) -> bool {
+        self.faults_lost.get() || self.driver().faults_lost()
     }
 
     /// Software errors that belong to nobody; forgets them.
@@ -166,6 +173,7 @@ impl<'a> Hypervisor<'a> {
         lost.reset_function().await?;
         self.wire.reset();
         let quiet = self.host.now();
+        self.faults_lost.set(self.faults_lost());
         self.faults.borrow_mut().extend(lost.take_faults());
         self.errors.borrow_mut().extend(lost.take_unowned_errors());
 

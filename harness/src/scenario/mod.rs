@@ -24,6 +24,7 @@ mod promises;
 mod run;
 mod stage;
 mod story;
+mod story_paging;
 mod tenant;
 mod types;
 

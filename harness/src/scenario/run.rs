@@ -249,7 +249,7 @@ fn host_failures(host: &Host, hypervisor: &Hypervisor<'_>) -> Vec<String> {
     let others = [
         (unexpected > 0).then(|| format!("the device sent {unexpected} unexpected completions")),
         driver.halted().then(|| "the device has halted".to_owned()),
-        driver
+        hypervisor
             .faults_lost()
             .then(|| "the IOMMU has blocked more requests than it could record".to_owned()),
     ];
