@@ -89,6 +89,8 @@ pub struct Checker {
     /// ID that the device has captured.
     device: Option<Bdf>,
     config: Config,
+    /// The function was reset, and has answered nothing since.
+    resetting: bool,
     /// Requests of the device.
     upstream: Outstanding,
     /// Requests of the root complex.
@@ -115,6 +117,7 @@ impl Checker {
             boundary: boundary as u64,
             device: None,
             config: Config::default(),
+            resetting: false,
             upstream: Outstanding::default(),
             downstream: Outstanding::default(),
             strangers: Strangers::default(),
@@ -440,6 +443,10 @@ impl Checker {
     /// Learns from the completion of a configuration access.
     fn config_completed(&mut self, before: &Slot, completion: &Completion, data: &[u32]) {
         let success = completion.status == CompletionStatus::Success;
+        if std::mem::take(&mut self.resetting) {
+            self.translations.clear();
+            self.groups.clear();
+        }
         match before.kind {
             Kind::ConfigRead(request) if success && request.target.function() == 0 => {
                 if let &[dword] = data {
@@ -456,8 +463,8 @@ impl Checker {
                     Effect::AtsEnabled => self.translations.forget(),
                     Effect::PriEnabled => self.groups.clear(),
                     Effect::Reset => {
-                        self.translations.clear();
-                        self.groups.clear();
+                        // With what it was given: what it had begun may still come.
+                        self.resetting = true;
                         self.upstream.excuse_all();
                     }
                 }

@@ -821,6 +821,22 @@ fn write_begun_before_function_level_reset_may_still_come() {
 }
 
 #[test]
+fn translation_is_good_until_a_reset_function_answers_again() {
+    let mut port = Port::ready();
+    port.translated(0x5000 | READ_WRITE).unwrap();
+    port.write(PCIE_CAP + 8, 0xa910);
+
+    let begun = port.device(&write_as(translated(0x5000)));
+    port.read(PCIE_CAP, 0x0092_9010);
+    port.write(0x04, 0x6);
+    port.write(ATS_CAP + 4, 1 << 31);
+    let after = port.device(&write_as(translated(0x5000)));
+
+    assert_eq!(begun, Ok(()));
+    assert_eq!(after.unwrap_err().rule, Rule::AtsStale);
+}
+
+#[test]
 fn deliberate_tlp_is_not_judged() {
     let mut port = Port::ready();
     let wrong = words(&with_data(from_root(9, 4, 0), 1));

@@ -5,6 +5,7 @@
 //! The guest's driver: the same steps that a driver of the physical function takes, on a device
 //! that comes configured.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use siov_firmware::{abi, regs};
@@ -71,8 +72,12 @@ pub struct Driver<F> {
     portal: u64,
     /// Handle for completion interrupts.
     pub(super) handle: u16,
+    /// Its descriptors may wait for pages that are not there.
+    pub(super) blocks_on_fault: bool,
     pub(super) completion: Rc<Vector>,
     misc: Rc<Vector>,
+    /// Interrupts of `misc` that were seen to.
+    misc_seen: Cell<u64>,
 }
 
 impl<F: PciFunction> Driver<F> {
@@ -88,18 +93,21 @@ impl<F: PciFunction> Driver<F> {
             address: 0xfee0_0000,
             data: placement.first_vector + u32::from(vector),
         };
+        let misc = machine.apic.vector(message(0));
         let mut driver = Self {
             layout: placement.layout,
             bar0: resources.bar0,
             portal: resources.bar2 + portal_address(0, PortalPage::UnlimitedMsix),
             handle: COMPLETION_VECTOR,
-            misc: machine.apic.vector(message(0)),
+            blocks_on_fault: false,
             completion: machine.apic.vector(message(COMPLETION_VECTOR)),
+            misc_seen: Cell::new(misc.count()),
+            misc,
             machine,
             function,
         };
         driver.reset_device().await?;
-        driver.check_queue().await?;
+        driver.blocks_on_fault = driver.check_queue().await?;
         for vector in [0, COMPLETION_VECTOR] {
             driver
                 .program_vector(&resources, vector, message(vector))
@@ -109,7 +117,7 @@ impl<F: PciFunction> Driver<F> {
         driver
             .write32(
                 regs::SIOV_GENCTRL_OFFSET,
-                regs::SIOV_GENCTRL_SWERROR_INT_EN_MASK,
+                regs::SIOV_GENCTRL_SWERROR_INT_EN_MASK | regs::SIOV_GENCTRL_HALT_INT_EN_MASK,
             )
             .await?;
 
@@ -135,6 +143,24 @@ impl<F: PciFunction> Driver<F> {
         pci::reset(&*self.function).await
     }
 
+    /// Waits until the device has halted. No command may run meanwhile.
+    pub async fn halted(&self) -> Result<(), GuestError> {
+        self.cause(regs::SIOV_INTCAUSE_HALT_MASK).await
+    }
+
+    /// Waits for vector 0 to be raised for one of these causes.
+    async fn cause(&self, causes: u32) -> Result<(), GuestError> {
+        loop {
+            self.misc.wait(self.misc_seen.get()).await;
+            self.misc_seen.set(self.misc.count());
+            let cause = self.read32(regs::SIOV_INTCAUSE_OFFSET).await?;
+            self.write32(regs::SIOV_INTCAUSE_OFFSET, cause).await?;
+            if cause & causes != 0 {
+                return Ok(());
+            }
+        }
+    }
+
     /// The handle its descriptors use for completion interrupts.
     pub fn interrupt_handle(&self) -> u16 {
         self.handle
@@ -158,8 +184,9 @@ impl<F: PciFunction> Driver<F> {
         Ok(())
     }
 
-    /// The device's configuration is fixed: it must be one dedicated queue without PASID.
-    async fn check_queue(&self) -> Result<(), GuestError> {
+    /// The device's configuration is fixed: it must be one dedicated queue without PASID. Returns
+    /// whether descriptors may block on page faults.
+    async fn check_queue(&self) -> Result<bool, GuestError> {
         let gencap = self.read64(regs::SIOV_GENCAP_OFFSET).await?;
         if get(gencap, regs::SIOV_GENCAP_CONFIG_EN_MASK) != 0 {
             return Err(GuestError::Probe("device is not configured"));
@@ -177,7 +204,7 @@ impl<F: PciFunction> Driver<F> {
                 "queue is not dedicated, or wants a PASID",
             ));
         }
-        Ok(())
+        Ok(get(mode, regs::SIOV_WQCFG_MODE_BLOCK_ON_FAULT_MASK) == 1)
     }
 
     async fn program_vector(
@@ -199,18 +226,10 @@ impl<F: PciFunction> Driver<F> {
 
     /// Runs a command and returns its result.
     pub(super) async fn command(&self, command: Command) -> Result<u16, GuestError> {
-        let mut seen = self.misc.count();
+        self.misc_seen.set(self.misc.count());
         self.write32(regs::SIOV_CMD_OFFSET, command.word(true))
             .await?;
-        loop {
-            self.misc.wait(seen).await;
-            seen = self.misc.count();
-            let cause = self.read32(regs::SIOV_INTCAUSE_OFFSET).await?;
-            self.write32(regs::SIOV_INTCAUSE_OFFSET, cause).await?;
-            if cause & regs::SIOV_INTCAUSE_COMMAND_MASK != 0 {
-                break;
-            }
-        }
+        self.cause(regs::SIOV_INTCAUSE_COMMAND_MASK).await?;
         let status = CommandStatus(self.read32(regs::SIOV_CMDSTATUS_OFFSET).await?);
         match status.error() {
             0 => Ok(status.result()),

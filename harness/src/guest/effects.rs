@@ -34,7 +34,11 @@ pub fn apply(
             expect_all(memory, descriptor, size)?;
             size as u64
         }
-        Status::READ_ERROR | Status::WRITE_ERROR | Status::PAGE_FAULT => {
+        Status::READ_ERROR
+        | Status::WRITE_ERROR
+        | Status::PAGE_FAULT
+        | Status::PAGE_REQUEST_FAILED
+        | Status::TRANSLATION_ERROR => {
             memory.accept(destination, size)?;
             0
         }
@@ -50,6 +54,13 @@ pub fn apply(
     };
     memory.verify(start, checked)?;
     Ok(moved)
+}
+
+/// The device was reset before the guest heard of the descriptor: its destination and its record
+/// may hold anything.
+pub fn lost(memory: &GuestMemory, descriptor: &Descriptor) -> Result<(), GuestMemoryError> {
+    memory.accept(Gpa(descriptor.completion.get()), CompletionRecord::SIZE)?;
+    unknown(memory, descriptor)
 }
 
 /// Nothing was heard of the descriptor: its destination may hold anything.

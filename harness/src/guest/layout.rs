@@ -20,6 +20,8 @@ const FIRST_FREE: u64 = PAGE;
 #[derive(Clone, Copy, Debug)]
 pub struct Layout {
     base: u64,
+    /// Bytes of records, whole pages.
+    records: u64,
 }
 
 impl Layout {
@@ -28,12 +30,18 @@ impl Layout {
         let before: u64 = vm.vdevs.iter().take(index).map(vdev_bytes).sum();
         Layout {
             base: FIRST_FREE + before,
+            records: vm.vdevs.get(index).map_or(0, records_bytes),
         }
     }
 
     /// Bytes of guest-physical memory, from 0, that the drivers of `vm` use.
     pub fn memory_needed(vm: &Vm) -> u64 {
         FIRST_FREE + vm.vdevs.iter().map(vdev_bytes).sum::<u64>()
+    }
+
+    /// Pages of completion records: the first, and how many bytes.
+    pub fn records(self) -> (u64, u64) {
+        (self.base, self.records)
     }
 
     /// Completion record of a slot.
@@ -54,20 +62,19 @@ impl Layout {
     }
 
     fn slot(self, workload: &Workload, slot: u32) -> u64 {
-        self.base + records_bytes(workload) + u64::from(slot) * slot_bytes(workload)
+        self.base + self.records + u64::from(slot) * slot_bytes(workload)
     }
 }
 
 fn vdev_bytes(vdev: &Vdev) -> u64 {
-    vdev.workloads
-        .iter()
-        .map(|w| records_bytes(w) + u64::from(w.depth) * slot_bytes(w))
-        .max()
-        .unwrap_or(0)
+    let buffers = vdev.workloads.iter();
+    let buffers = buffers.map(|w| u64::from(w.depth) * slot_bytes(w)).max();
+    records_bytes(vdev) + buffers.unwrap_or(0)
 }
 
-fn records_bytes(workload: &Workload) -> u64 {
-    (u64::from(workload.depth) * RECORD_STRIDE).next_multiple_of(PAGE)
+fn records_bytes(vdev: &Vdev) -> u64 {
+    let depth = vdev.workloads.iter().map(|w| w.depth).max().unwrap_or(0);
+    (u64::from(depth) * RECORD_STRIDE).next_multiple_of(PAGE)
 }
 
 fn slot_bytes(workload: &Workload) -> u64 {

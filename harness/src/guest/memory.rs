@@ -5,9 +5,11 @@
 //! Guest-physical memory, and what must be in it.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::RngCore;
+use tokio::sync::Notify;
 
 use crate::host::{AddressSpace, DriverError};
 use crate::mem::{Gpa, Hpa, Memory, MemoryError, PAGE_SIZE};
@@ -36,6 +38,12 @@ pub enum GuestMemoryError {
         /// What the guest and its own descriptors have left there.
         expected: u8,
     },
+    /// Somebody wrote to a host page that the machine had been moved out of.
+    #[error("host page {page}, which the guest was moved out of, was written to")]
+    Vacated {
+        /// The page.
+        page: Hpa,
+    },
     /// Host memory failed.
     #[error(transparent)]
     Host(#[from] MemoryError),
@@ -48,18 +56,25 @@ pub enum GuestMemoryError {
 #[derive(Debug)]
 pub struct GuestMemory {
     host: Host,
-    pages: Vec<Hpa>,
+    pages: RefCell<Vec<Hpa>>,
     expected: RefCell<Vec<u8>>,
+    /// Host pages that were moved out of, the longest ago first; all of their bytes are `VACATED`.
+    vacated: RefCell<VecDeque<Hpa>>,
+    /// A page was moved.
+    moved: Notify,
 }
 
+/// What is in a page that nobody may use any more. A read of it is seen as wrong data.
+const VACATED: u8 = 0xdb;
+/// Pages that stay so before they are used again.
+const VACANCIES: usize = 64;
+
 impl GuestMemory {
-    /// `bytes` of memory with random contents, mapped into `space`.
-    pub fn new(
-        host: &Host,
-        space: &mut AddressSpace,
-        bytes: u64,
-        random: &mut ChaCha8Rng,
-    ) -> Result<Self, DriverError> {
+    /// Bytes of host memory that it takes beside its own, if pages are moved.
+    pub const SPARE: u64 = VACANCIES as u64 * PAGE_SIZE;
+
+    /// `bytes` of memory with random contents. No device reaches it yet.
+    pub fn new(host: &Host, bytes: u64, random: &mut ChaCha8Rng) -> Result<Self, MemoryError> {
         let memory = host.memory();
         let count = bytes.div_ceil(PAGE_SIZE);
         let mut pages = (0..count)
@@ -68,15 +83,75 @@ impl GuestMemory {
         shuffle(&mut pages, random);
         let mut expected = vec![0; (count * PAGE_SIZE) as usize];
         random.fill_bytes(&mut expected);
-        for (i, (&page, contents)) in pages.iter().zip(page_slices(&expected)).enumerate() {
-            space.map(Gpa(i as u64 * PAGE_SIZE), page, PAGE_SIZE)?;
+        for (&page, contents) in pages.iter().zip(page_slices(&expected)) {
             memory.write(page, contents)?;
         }
         Ok(Self {
             host: host.clone(),
-            pages,
+            pages: RefCell::new(pages),
             expected: RefCell::new(expected),
+            vacated: RefCell::default(),
+            moved: Notify::new(),
         })
+    }
+
+    /// Lets the devices of `space` reach `bytes` from `from` on, whole pages.
+    pub fn map(&self, space: &mut AddressSpace, from: Gpa, bytes: u64) -> Result<(), DriverError> {
+        for page in (from.0..from.0 + bytes).step_by(PAGE_SIZE as usize) {
+            if let Some(host) = self.host_page(Gpa(page)) {
+                space.map(Gpa(page), host, PAGE_SIZE)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes.
+    pub fn size(&self) -> u64 {
+        self.pages.borrow().len() as u64 * PAGE_SIZE
+    }
+
+    /// The host page behind a page, if it is memory.
+    pub fn host_page(&self, page: Gpa) -> Option<Hpa> {
+        let pages = self.pages.borrow();
+        pages.get((page.0 / PAGE_SIZE) as usize).copied()
+    }
+
+    /// Moves a page to another host page; no device may reach it meanwhile. Returns where it is
+    /// then.
+    pub fn move_page(&self, page: Gpa) -> Result<Hpa, GuestMemoryError> {
+        let bytes = PAGE_SIZE as usize;
+        self.check(page, bytes)?;
+        let mut contents = vec![0; bytes];
+        self.read(page, &mut contents)?;
+        let to = self.vacancy()?;
+        self.memory().write(to, &contents)?;
+        let index = (page.0 / PAGE_SIZE) as usize;
+        let from = std::mem::replace(&mut self.pages.borrow_mut()[index], to);
+        self.memory().fill(from, VACATED, PAGE_SIZE)?;
+        self.vacated.borrow_mut().push_back(from);
+        self.moved.notify_waiters();
+        Ok(to)
+    }
+
+    /// A page to move to.
+    fn vacancy(&self) -> Result<Hpa, GuestMemoryError> {
+        let vacated = &mut *self.vacated.borrow_mut();
+        if vacated.len() >= VACANCIES
+            && let Some(page) = vacated.pop_front()
+        {
+            self.verify_vacated(page)?;
+            return Ok(page);
+        }
+        Ok(self.memory().alloc_page()?)
+    }
+
+    fn verify_vacated(&self, page: Hpa) -> Result<(), GuestMemoryError> {
+        let mut found = [0; PAGE_SIZE as usize];
+        self.memory().read(page, &mut found)?;
+        match found.iter().all(|&byte| byte == VACATED) {
+            true => Ok(()),
+            false => Err(GuestMemoryError::Vacated { page }),
+        }
     }
 
     /// Whether all of `bytes` from `address` on is memory.
@@ -138,16 +213,23 @@ impl GuestMemory {
         Ok(())
     }
 
-    /// Checks all of memory.
+    /// Checks all of memory, and the pages it was in before.
     pub fn verify_all(&self) -> Result<(), GuestMemoryError> {
+        for &page in self.vacated.borrow().iter() {
+            self.verify_vacated(page)?;
+        }
         let bytes = self.expected.borrow().len();
         self.verify(Gpa(0), bytes)
     }
 
-    /// Waits for a device write to the 64 bytes around `address`.
+    /// Waits for a device write to the 64 bytes around `address`. May end without one.
     pub async fn wait_for_write(&self, address: Gpa) -> Result<(), GuestMemoryError> {
         self.check(address, 1)?;
-        self.host.wait_for_write(self.translate(address)).await;
+        tokio::select! {
+            biased;
+            () = self.host.wait_for_write(self.translate(address)) => {}
+            () = self.moved.notified() => {}
+        }
         Ok(())
     }
 
@@ -156,9 +238,8 @@ impl GuestMemory {
     }
 
     fn check(&self, address: Gpa, bytes: usize) -> Result<(), GuestMemoryError> {
-        let size = self.pages.len() as u64 * PAGE_SIZE;
         let end = address.0.checked_add(bytes as u64);
-        match end.is_some_and(|end| end <= size) {
+        match end.is_some_and(|end| end <= self.size()) {
             true => Ok(()),
             false => Err(GuestMemoryError::Outside { address, bytes }),
         }
@@ -166,7 +247,7 @@ impl GuestMemory {
 
     /// Host address of a guest address that was checked.
     fn translate(&self, address: Gpa) -> Hpa {
-        let page = self.pages[(address.0 / PAGE_SIZE) as usize];
+        let page = self.pages.borrow()[(address.0 / PAGE_SIZE) as usize];
         page.offset(address.0 % PAGE_SIZE)
     }
 
@@ -207,3 +288,6 @@ fn shuffle<T>(items: &mut [T], random: &mut ChaCha8Rng) {
         items.swap(i, random.next_u32() as usize % (i + 1));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,4 +23,4 @@ pub use driver::{Clock, Driver, Machine, Placement};
 pub use error::GuestError;
 pub use layout::Layout;
 pub use memory::{GuestMemory, GuestMemoryError};
-pub use workload::{Outcome, Progress, Via};
+pub use workload::{Outcome, Progress, Via, Work};

@@ -5,13 +5,14 @@
 //! Workloads: descriptors of one kind, submitted, awaited and checked.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 use futures_util::future::try_join_all;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::effects;
-use super::{Driver, GuestError, PciFunction};
+use super::{Driver, GuestError, GuestMemory, PciFunction};
 use crate::dsa::{Command, CompletionRecord, Descriptor, Flags, Status};
 use crate::endpoint::Cycle;
 use crate::mem::Gpa;
@@ -50,62 +51,62 @@ pub enum Via {
 pub type Progress<'a> = &'a dyn Fn();
 
 impl<F: PciFunction> Driver<F> {
-    /// Runs a workload to its end and returns how each descriptor ended, in order of completion.
-    /// `seed` determines the data.
-    pub async fn run(
-        &self,
-        workload: &Workload,
-        seed: u64,
-        progress: Progress<'_>,
-    ) -> Result<Vec<Outcome>, GuestError> {
+    /// Does all of the work that is left.
+    pub async fn run(&self, work: &Work<'_>, progress: Progress<'_>) -> Result<(), GuestError> {
         let run = Run {
             driver: self,
-            workload,
-            data: random_bytes(seed, workload.size as usize + DIFFERENT),
-            submitted: Cell::new(0),
-            outcomes: RefCell::new(Vec::with_capacity(workload.count as usize)),
+            work,
+            workload: work.workload,
             progress,
         };
-        let slots = workload.depth.min(workload.count);
+        let slots = work.workload.depth.min(work.workload.count);
         try_join_all((0..slots).map(|slot| run.slot(slot))).await?;
-        Ok(run.outcomes.into_inner())
+        Ok(())
     }
 }
 
-/// So many descriptors in a row have different data.
-const DIFFERENT: usize = 4096;
-
-fn random_bytes(seed: u64, bytes: usize) -> Vec<u8> {
-    let mut data = vec![0; bytes];
-    ChaCha8Rng::seed_from_u64(seed).fill_bytes(&mut data);
-    data
-}
-
-struct Run<'a, F> {
-    driver: &'a Driver<F>,
+/// A workload, and how far it has come; it outlives a driver whose device is lost.
+#[derive(Debug)]
+pub struct Work<'a> {
     workload: &'a Workload,
     /// Random bytes; each descriptor uses those from another place on.
     data: Vec<u8>,
     submitted: Cell<u32>,
+    /// What each slot waits for.
+    outstanding: RefCell<BTreeMap<u32, Descriptor>>,
     outcomes: RefCell<Vec<Outcome>>,
-    progress: Progress<'a>,
 }
 
-impl<F: PciFunction> Run<'_, F> {
-    /// Keeps one descriptor outstanding until all are submitted.
-    async fn slot(&self, slot: u32) -> Result<(), GuestError> {
-        while let Some(number) = self.next() {
-            let descriptor = self.prepare(slot, number)?;
-            let submitted = self.driver.machine.clock.now();
-            self.driver.submit(number, &descriptor).await?;
-            let outcome = match self.workload.poke {
-                None => self.wait(slot, &descriptor, submitted).await?,
-                Some(_) => self.drain(slot, &descriptor, submitted).await?,
-            };
-            self.outcomes.borrow_mut().push(outcome);
-            (self.progress)();
+impl<'a> Work<'a> {
+    /// Nothing done yet; `seed` determines the data.
+    pub fn new(workload: &'a Workload, seed: u64) -> Self {
+        Self {
+            workload,
+            data: random_bytes(seed, workload.size as usize + DIFFERENT),
+            submitted: Cell::new(0),
+            outstanding: RefCell::default(),
+            outcomes: RefCell::new(Vec::with_capacity(workload.count as usize)),
         }
-        Ok(())
+    }
+
+    /// Completion interrupts that must have come for the descriptors that have ended.
+    pub fn interrupts(&self) -> u64 {
+        let outcomes = self.outcomes.borrow();
+        outcomes.iter().filter(|o| o.interrupts).count() as u64
+    }
+
+    /// The device is lost, and with it the descriptors that have not ended; says how many.
+    pub fn lose(&self, memory: &GuestMemory) -> Result<u64, GuestError> {
+        let lost = self.outstanding.take();
+        for descriptor in lost.values() {
+            effects::lost(memory, descriptor)?;
+        }
+        Ok(lost.len() as u64)
+    }
+
+    /// How each descriptor ended, in order of completion.
+    pub fn into_outcomes(self) -> Vec<Outcome> {
+        self.outcomes.into_inner()
     }
 
     /// Number of the next descriptor to submit, if there is one.
@@ -115,35 +116,6 @@ impl<F: PciFunction> Run<'_, F> {
             self.submitted.set(number + 1);
             number
         })
-    }
-
-    /// Clears the record, writes new source data, and builds the descriptor.
-    fn prepare(&self, slot: u32, number: u32) -> Result<Descriptor, GuestError> {
-        let (workload, layout) = (self.workload, self.driver.layout);
-        let memory = &self.driver.machine.memory;
-        let record = layout.record(slot);
-        memory.write(Gpa(record), &[0; CompletionRecord::SIZE])?;
-        let destination = layout.destination(workload, slot);
-        let descriptor = match workload.op {
-            Operation::Nop => Descriptor::nop(),
-            Operation::MemoryMove => {
-                let source = layout.source(workload, slot);
-                memory.write(Gpa(source), self.data(number))?;
-                Descriptor::memory_move(source, destination, workload.size)
-            }
-            Operation::Fill => Descriptor::fill(self.pattern(number), destination, workload.size),
-        };
-        let mut descriptor = descriptor.with_completion(record);
-        if workload.completion == CompletionMode::Interrupt {
-            descriptor = descriptor.with_interrupt(self.driver.handle);
-        }
-        for flag in &workload.flags {
-            descriptor = descriptor.with_flags(flag.bits());
-        }
-        if let Some(poke) = &workload.poke {
-            poke.apply(&mut descriptor);
-        }
-        Ok(descriptor)
     }
 
     /// The data of a descriptor.
@@ -158,6 +130,76 @@ impl<F: PciFunction> Run<'_, F> {
         bytes
             .take(8)
             .fold(0, |pattern, &byte| pattern << 8 | u64::from(byte))
+    }
+}
+
+/// So many descriptors in a row have different data.
+const DIFFERENT: usize = 4096;
+
+fn random_bytes(seed: u64, bytes: usize) -> Vec<u8> {
+    let mut data = vec![0; bytes];
+    ChaCha8Rng::seed_from_u64(seed).fill_bytes(&mut data);
+    data
+}
+
+struct Run<'a, F> {
+    driver: &'a Driver<F>,
+    work: &'a Work<'a>,
+    workload: &'a Workload,
+    progress: Progress<'a>,
+}
+
+impl<F: PciFunction> Run<'_, F> {
+    /// Keeps one descriptor outstanding until all are submitted.
+    async fn slot(&self, slot: u32) -> Result<(), GuestError> {
+        while let Some(number) = self.work.next() {
+            let descriptor = self.prepare(slot, number)?;
+            let submitted = self.driver.machine.clock.now();
+            self.work.outstanding.borrow_mut().insert(slot, descriptor);
+            self.driver.submit(number, &descriptor).await?;
+            let outcome = match self.workload.poke {
+                None => self.wait(slot, &descriptor, submitted).await?,
+                Some(_) => self.drain(slot, &descriptor, submitted).await?,
+            };
+            self.work.outstanding.borrow_mut().remove(&slot);
+            self.work.outcomes.borrow_mut().push(outcome);
+            (self.progress)();
+        }
+        Ok(())
+    }
+
+    /// Clears the record, writes new source data, and builds the descriptor.
+    fn prepare(&self, slot: u32, number: u32) -> Result<Descriptor, GuestError> {
+        let (workload, layout) = (self.workload, self.driver.layout);
+        let memory = &self.driver.machine.memory;
+        let record = layout.record(slot);
+        memory.write(Gpa(record), &[0; CompletionRecord::SIZE])?;
+        let destination = layout.destination(workload, slot);
+        let descriptor = match workload.op {
+            Operation::Nop => Descriptor::nop(),
+            Operation::MemoryMove => {
+                let source = layout.source(workload, slot);
+                memory.write(Gpa(source), self.work.data(number))?;
+                Descriptor::memory_move(source, destination, workload.size)
+            }
+            Operation::Fill => {
+                Descriptor::fill(self.work.pattern(number), destination, workload.size)
+            }
+        };
+        let mut descriptor = descriptor.with_completion(record);
+        if workload.completion == CompletionMode::Interrupt {
+            descriptor = descriptor.with_interrupt(self.driver.handle);
+        }
+        if self.driver.blocks_on_fault && workload.op != Operation::Nop {
+            descriptor = descriptor.with_flags(Flags::BLOCK_ON_FAULT);
+        }
+        for flag in &workload.flags {
+            descriptor = descriptor.with_flags(flag.bits());
+        }
+        if let Some(poke) = &workload.poke {
+            poke.apply(&mut descriptor);
+        }
+        Ok(descriptor)
     }
 
     /// Waits for the record, as the workload says.

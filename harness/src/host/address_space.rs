@@ -141,6 +141,11 @@ impl AddressSpace {
         self.shared.pager.replace(Some(Box::new(pager)));
     }
 
+    /// Whether there is a pager.
+    pub(super) fn answers_page_requests(&self) -> bool {
+        self.shared.pager.borrow().is_some()
+    }
+
     /// Asks the pager.
     pub(super) fn page(&self, page: Gpa, write: bool) -> Option<Paged> {
         let mut pager = self.shared.pager.borrow_mut();

@@ -22,12 +22,14 @@ pub struct Adi {
     pasid: Pasid,
     domain: DomainId,
     interrupt: ImsEntry,
+    blocks_on_fault: bool,
 }
 
 impl Driver {
     /// Binds a configured queue to an address space: a PASID of its own that translates through
-    /// the space, and an IMS entry that only this PASID can raise. Also returns where the queue's
-    /// software errors go.
+    /// the space, and an IMS entry that only this PASID can raise. If the space answers page
+    /// requests, and the device may make them, descriptors may block on faults. Also returns where
+    /// the queue's software errors go.
     pub fn assign(
         self: &Rc<Self>,
         wq: WqConfig,
@@ -43,7 +45,8 @@ impl Driver {
         self.next_pasid.set(raw + 1);
         self.attach(pasid, space)?;
         let interrupt = self.allocate_ims(pasid)?;
-        self.program_wq(&wq, pasid);
+        let blocks_on_fault = self.page_requests.get() && space.answers_page_requests();
+        self.program_wq(&wq, pasid, blocks_on_fault);
         let errors = self.own_errors(wq.index);
         let adi = Adi {
             driver: Rc::clone(self),
@@ -51,6 +54,7 @@ impl Driver {
             pasid,
             domain: space.domain,
             interrupt,
+            blocks_on_fault,
         };
         Ok((adi, errors))
     }
@@ -65,6 +69,11 @@ impl Adi {
     /// Its queue.
     pub fn wq(&self) -> &WqConfig {
         &self.wq
+    }
+
+    /// Whether its descriptors may wait for pages.
+    pub fn blocks_on_fault(&self) -> bool {
+        self.blocks_on_fault
     }
 
     /// The PASID on all its requests.
@@ -101,7 +110,8 @@ impl Adi {
     pub async fn reset(&self) -> Result<(), DriverError> {
         self.run(Command::ResetWq(self.wq.index)).await?;
         self.driver.quiet_ims(&self.interrupt).await?;
-        self.driver.program_wq(&self.wq, self.pasid);
+        let Self { wq, pasid, .. } = self;
+        self.driver.program_wq(wq, *pasid, self.blocks_on_fault);
         Ok(())
     }
 

@@ -14,10 +14,12 @@ impl Driver {
     /// Runs a command and returns its result, for example a handle. Other callers wait.
     pub async fn command(&self, command: Command) -> Result<u16, DriverError> {
         let _turn = self.command_turn.lock().await;
+        self.alive()?;
         self.registers
             .write32(regs::SIOV_CMD_OFFSET, command.word(true));
         loop {
             self.misc.command_done().await;
+            self.alive()?;
             if let Some(status) = finished(&self.registers).await? {
                 return result(command, status);
             }

@@ -83,11 +83,12 @@ impl Driver {
         }
     }
 
-    /// Writes what Enable WQ needs to know of a queue that works for `pasid`. The queue must be
-    /// disabled.
-    pub(super) fn program_wq(&self, wq: &WqConfig, pasid: Pasid) {
+    /// Writes what Enable WQ needs to know of a queue that works for `pasid`, and whose descriptors
+    /// may wait for pages if `blocks`. The queue must be disabled.
+    pub(super) fn program_wq(&self, wq: &WqConfig, pasid: Pasid, blocks: bool) {
         const MAX_BATCH_LOG2: u32 = 5; // what Linux uses
         let mode = put32(regs::SIOV_WQCFG_MODE_DEDICATED_MASK, 1)
+            | put32(regs::SIOV_WQCFG_MODE_BLOCK_ON_FAULT_MASK, blocks.into())
             | put32(regs::SIOV_WQCFG_MODE_PRIO_MASK, wq.priority.into())
             | put32(regs::SIOV_WQCFG_MODE_PASID_EN_MASK, 1)
             | put32(regs::SIOV_WQCFG_MODE_PASID_MASK, pasid.raw());

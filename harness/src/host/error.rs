@@ -57,6 +57,9 @@ pub enum DriverError {
         /// The general status register.
         gensts: u32,
     },
+    /// The function was reset, or is being reset: this driver has lost it.
+    #[error("the function was reset under the driver")]
+    Retired,
     /// The device refused a command.
     #[error("command {command:?} failed: {status:?}")]
     Command {

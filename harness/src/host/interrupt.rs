@@ -17,7 +17,7 @@ use super::{Driver, DriverError};
 use crate::dsa::field::put32;
 use crate::iommu::descriptor::Descriptor;
 use crate::iommu::interrupt_entry::{InterruptEntry, cpu_message, remappable_message};
-use crate::mem::{Hpa, Memory, PAGE_SIZE};
+use crate::mem::{Hpa, PAGE_SIZE};
 use crate::pcie::{Bdf, Host, Msi, MsiVector, Pasid};
 
 /// First vector that a device may use; those below are the CPU's exceptions.
@@ -30,13 +30,12 @@ const MSIX_ENTRY: u16 = 0;
 /// Who has which vector and which IMS entry.
 #[derive(Debug)]
 pub(super) struct Interrupts {
-    memory: Memory,
+    host: Host,
     /// Requester ID of all the device's messages.
     source: Bdf,
     table: Hpa,
     /// The table has 2^(`order` + 1) entries.
     order: u8,
-    vectors: u32,
     /// IMS entries given back, to be used again first.
     free: Vec<u16>,
     used: u32,
@@ -46,15 +45,13 @@ pub(super) struct Interrupts {
 impl Interrupts {
     /// For a device with so many IMS entries.
     pub fn new(host: &Host, source: Bdf, entries: u32) -> Result<Self, DriverError> {
-        let memory = host.memory();
         let order = (entries + 1).next_power_of_two().ilog2().max(1) as u8 - 1;
         let bytes = InterruptEntry::ENTRY_SIZE << (order + 1);
         Ok(Self {
-            table: memory.alloc(bytes, PAGE_SIZE)?,
-            memory: memory.clone(),
+            table: host.memory().alloc(bytes, PAGE_SIZE)?,
+            host: host.clone(),
             source,
             order,
-            vectors: 0,
             free: Vec::new(),
             used: 0,
             entries,
@@ -69,17 +66,16 @@ impl Interrupts {
     }
 
     /// A vector that nobody else has, and its CPU.
-    pub fn cpu_vector(&mut self) -> Result<(u32, u8), DriverError> {
-        let number = self.vectors;
+    pub fn cpu_vector(&self) -> Result<(u32, u8), DriverError> {
+        let number = self.host.next_vector();
         let available = CPUS * VECTORS_PER_CPU;
-        if number == available {
+        if number >= available {
             return Err(DriverError::OutOfRange {
                 what: "interrupt vector",
                 wanted: number,
                 available,
             });
         }
-        self.vectors += 1;
         let vector = FIRST_VECTOR + number % VECTORS_PER_CPU;
         Ok((number / VECTORS_PER_CPU, vector as u8))
     }
@@ -90,7 +86,7 @@ impl Interrupts {
             .table
             .offset(u64::from(index) * InterruptEntry::ENTRY_SIZE);
         let words = entry.0.map(u64::to_le);
-        self.memory.write(at, bytemuck::cast_slice(&words))?;
+        self.host.memory().write(at, bytemuck::cast_slice(&words))?;
         Ok(())
     }
 
@@ -134,7 +130,7 @@ impl ImsEntry {
 impl Driver {
     /// A vector of the host that nobody else has, and the entry that leads there.
     fn host_vector(&self) -> Result<(MsiVector, InterruptEntry), DriverError> {
-        let interrupts = &mut *self.interrupts.borrow_mut();
+        let interrupts = self.interrupts.borrow();
         let (cpu, vector) = interrupts.cpu_vector()?;
         let entry = InterruptEntry::remapped(interrupts.source, cpu, vector, false);
         Ok((self.host.on_msi(cpu_message(cpu, vector)), entry))
@@ -264,14 +260,14 @@ mod tests {
     use crate::pcie::mock::Mock;
 
     fn interrupts(entries: u32) -> Interrupts {
-        let memory = Memory::new(1 << 20).unwrap();
+        let memory = crate::mem::Memory::new(1 << 20).unwrap();
         let host = Host::new(Box::new(Mock::silent()), memory, Knobs::default());
         Interrupts::new(&host, Bdf::new(1, 0, 0), entries).unwrap()
     }
 
     #[test]
     fn vectors_are_all_different_and_none_is_an_exception() {
-        let mut interrupts = interrupts(0);
+        let interrupts = interrupts(0);
 
         let vectors: Vec<_> = (0..400).map(|_| interrupts.cpu_vector().unwrap()).collect();
 

@@ -38,6 +38,8 @@ pub(super) struct IommuDriver {
     faults: RefCell<Vec<FaultRecord>>,
     /// A fault was lost because the records were full.
     faults_lost: Cell<bool>,
+    /// Another driver has the IOMMU, or will have.
+    retired: Cell<bool>,
 }
 
 /// The queue has stopped with an error, and all waits in it were abandoned.
@@ -52,7 +54,8 @@ struct Stop {
 }
 
 impl IommuDriver {
-    /// Enables the invalidation queue. Translation stays off until [`Self::enable_translation`].
+    /// Takes the IOMMU as it is: whoever had it before may have left all of it enabled. Enables the
+    /// invalidation queue. Translation stays off until [`Self::enable_translation`].
     pub fn new(host: &Host) -> Result<Rc<Self>, DriverError> {
         let memory = host.memory();
         let driver = Self {
@@ -65,7 +68,12 @@ impl IommuDriver {
             stopped: Notify::new(),
             faults: RefCell::default(),
             faults_lost: Cell::new(false),
+            retired: Cell::new(false),
         };
+        for command in [regs::TE, regs::IRE, regs::CFI, regs::QIE] {
+            driver.withdraw(command)?;
+        }
+        host.iommu_write32(regs::FSTS, regs::IQE | regs::ICE | regs::ITE);
         host.iommu_write64(regs::IQA, driver.queue.0 | regs::IQA_WIDE);
         host.iommu_write64(regs::IQT, 0);
         driver.command(regs::QIE)?;
@@ -110,6 +118,26 @@ impl IommuDriver {
         }
     }
 
+    /// Takes a lasting command back, if it was given.
+    fn withdraw(&self, command: u32) -> Result<(), DriverError> {
+        let status = self.host.iommu_read32(regs::GSTS);
+        if status & command == 0 {
+            return Ok(());
+        }
+        let lasting = status & LASTING & !command;
+        self.host.iommu_write32(regs::GCMD, lasting);
+        match self.host.iommu_read32(regs::GSTS) & command {
+            0 => Ok(()),
+            _ => Err(DriverError::Iommu { command }),
+        }
+    }
+
+    /// Queues nothing more; whoever waits for the queue is told so.
+    pub fn retire(&self) {
+        self.retired.set(true);
+        self.stopped.notify_waiters();
+    }
+
     /// Routes an event, named by its control register, to a message, and unmasks it.
     pub fn route_event(&self, control: u32, msi: Msi) -> MsiVector {
         let vector = self.host.on_msi(msi);
@@ -148,6 +176,7 @@ impl IommuDriver {
     /// Queues descriptors, as soon as there is room, and lets the IOMMU have them.
     pub async fn queue(&self, descriptors: &[Descriptor]) -> Result<(), DriverError> {
         let stops = self.stop.get().count;
+        self.check(stops)?;
         for descriptor in descriptors {
             while (self.tail.get() + WIDE) % QUEUE_BYTES == self.host.iommu_read64(regs::IQH) {
                 self.check(stops)?;
@@ -165,6 +194,9 @@ impl IommuDriver {
 
     /// An error if the queue has stopped since it had done so `stops` times.
     fn check(&self, stops: u64) -> Result<(), DriverError> {
+        if self.retired.get() {
+            return Err(DriverError::Retired);
+        }
         let Stop {
             count,
             status,
@@ -198,6 +230,8 @@ impl IommuDriver {
         self.host.iommu_write64(regs::PQH, 0);
         self.host.iommu_write64(regs::PQT, 0);
         self.host.iommu_write64(regs::PQA, queue.0);
+        // What is set keeps the event from being raised.
+        self.host.iommu_write32(regs::PRS, regs::PPR | regs::PRO);
         Ok(PageRequestQueue {
             host: self.host.clone(),
             queue,

@@ -30,6 +30,11 @@ impl Misc {
         self.command.notified().await;
     }
 
+    /// Wakes whoever waits for a command.
+    pub fn wake(&self) {
+        self.command.notify_one();
+    }
+
     fn report(&self, error: SoftwareError) {
         let owners = self.owners.borrow();
         let owner = error.wq().and_then(|wq| owners.get(&wq));
@@ -48,12 +53,13 @@ impl Driver {
         let enables = regs::SIOV_GENCTRL_SWERROR_INT_EN_MASK | regs::SIOV_GENCTRL_HALT_INT_EN_MASK;
         self.registers.write32(regs::SIOV_GENCTRL_OFFSET, enables);
         let driver = Rc::clone(self);
-        tokio::task::spawn_local(async move {
+        let task = tokio::task::spawn_local(async move {
             // An access that fails here fails for whoever waits for a command too, and is
             // reported there.
             let _ = driver.serve_misc(vector).await;
-            driver.misc.command.notify_one();
+            driver.misc.wake();
         });
+        self.tasks.borrow_mut().push(task.abort_handle());
         Ok(())
     }
 
@@ -70,7 +76,7 @@ impl Driver {
                 self.take_software_error().await?;
             }
             if cause & regs::SIOV_INTCAUSE_COMMAND_MASK != 0 {
-                self.misc.command.notify_one();
+                self.misc.wake();
             }
         }
     }

@@ -6,7 +6,7 @@
 //!
 //! [`Driver::probe`] finds the device and resets it, [`Driver::configure`] shares out queues and
 //! engines and enables it, [`Driver::assign`] binds a queue, a PASID and an interrupt to one owner
-//! as an [`Adi`]. Everything is done by register accesses, found as a driver finds them: BARs by
+//! as an [`Adi`]; [`Driver::reset_function`] takes all back at once. Everything is done by register accesses, found as a driver finds them: BARs by
 //! enumeration, tables through OFFSETS and the MSI-X capability.
 
 mod address_space;
@@ -21,6 +21,7 @@ mod page_request;
 mod posted;
 mod probe;
 mod registers;
+mod reset;
 
 pub use address_space::AddressSpace;
 pub use adi::Adi;

@@ -20,6 +20,8 @@ use crate::pcie::MsiVector;
 pub enum Demand {
     /// Map it to this host page, unless it has been mapped since.
     Map(Hpa),
+    /// Success, although the page is not there yet: the device finds so, and asks again.
+    AskAgain,
     /// The page may not be had: Invalid Request.
     Refuse,
     /// Response Failure: the device is to stop asking for pages at all.
@@ -108,6 +110,7 @@ impl Driver {
                 Ok(()) => ResponseCode::Success,
                 Err(_) => ResponseCode::InvalidRequest,
             },
+            Demand::AskAgain => ResponseCode::Success,
             Demand::Refuse => ResponseCode::InvalidRequest,
             Demand::Fail => ResponseCode::ResponseFailure,
         };

@@ -37,7 +37,7 @@ impl Driver {
     ) -> Result<PostedInterrupts, DriverError> {
         let memory = self.host.memory();
         let descriptor = PostedDescriptor::at(memory, memory.alloc_page()?);
-        let (cpu, vector) = self.interrupts.borrow_mut().cpu_vector()?;
+        let (cpu, vector) = self.interrupts.borrow().cpu_vector()?;
         descriptor.set_notification(cpu, vector, false)?;
         let posted = descriptor.clone();
         self.host.on_notification(

@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use siov_firmware::regs;
 use tokio::sync::Mutex;
+use tokio::task::AbortHandle;
 
 use super::DriverError;
 use super::address_space::AddressSpaces;
@@ -27,6 +28,7 @@ use crate::scenario::Profile;
 /// Class code of an accelerator without a class of its own: system peripheral, other.
 const CLASS: u32 = 0x08_8000;
 const CAP_MSIX: u8 = 0x11;
+pub(super) const CAP_PCIE: u8 = 0x10;
 const EXT_CAP_ATS: u16 = 0x0f;
 const EXT_CAP_PRI: u16 = 0x13;
 const EXT_CAP_PASID: u16 = 0x1b;
@@ -109,11 +111,18 @@ pub struct Driver {
     pub(super) address_spaces: RefCell<AddressSpaces>,
     pub(super) page_groups: Groups,
     pub(super) next_pasid: Cell<u32>,
+    /// The device may ask for pages.
+    pub(super) page_requests: Cell<bool>,
+    /// What serves interrupts.
+    pub(super) tasks: RefCell<Vec<AbortHandle>>,
+    /// The function was reset.
+    pub(super) retired: Cell<bool>,
 }
 
 impl Driver {
     /// Finds the device, resets it, and enables what ADIs need: memory space, bus mastering, PASID
-    /// and MSI-X. Starts a task that serves MSI-X vector 0.
+    /// and MSI-X. Starts a task that serves MSI-X vector 0. Takes the IOMMU over from a driver
+    /// before it, which must have been retired ([`Self::reset_function`]).
     pub async fn probe(host: &Host) -> Result<Rc<Driver>, DriverError> {
         let info = host.enumerate().await?;
         if !is_ours(&info) {
@@ -152,6 +161,9 @@ impl Driver {
             address_spaces: RefCell::new(address_spaces),
             page_groups: Groups::default(),
             next_pasid: Cell::new(1), // 0 is RID_PASID, the address space of the host itself
+            page_requests: Cell::new(false),
+            tasks: RefCell::default(),
+            retired: Cell::new(false),
             info,
         });
         driver.start_iommu_interrupts()?;
@@ -162,15 +174,18 @@ impl Driver {
     /// Serves faults and page requests from now on.
     fn start_iommu_interrupts(self: &Rc<Self>) -> Result<(), DriverError> {
         let message = |driver: &Self| {
-            let (cpu, vector) = driver.interrupts.borrow_mut().cpu_vector()?;
+            let (cpu, vector) = driver.interrupts.borrow().cpu_vector()?;
             Ok::<_, DriverError>(cpu_message(cpu, vector))
         };
         let iommu = &self.iommu;
         let faults = iommu.route_event(iommu_regs::FECTL, message(self)?);
-        tokio::task::spawn_local(Rc::clone(iommu).serve_faults(faults));
+        let faults = tokio::task::spawn_local(Rc::clone(iommu).serve_faults(faults));
         let queue = iommu.enable_page_requests()?;
         let requests = iommu.route_event(iommu_regs::PECTL, message(self)?);
-        tokio::task::spawn_local(Rc::clone(self).serve_page_requests(queue, requests));
+        let pages = Rc::clone(self).serve_page_requests(queue, requests);
+        let pages = tokio::task::spawn_local(pages);
+        let handles = [faults.abort_handle(), pages.abort_handle()];
+        self.tasks.borrow_mut().extend(handles);
         Ok(())
     }
 
@@ -294,6 +309,7 @@ impl Driver {
                 .await?;
             host.config_write(bdf, pri + PRI_CONTROL, PRI_ENABLE, 0b0011)
                 .await?;
+            self.page_requests.set(true);
         }
         host.config_write(bdf, ats + 4, ATS_ENABLE, 0b1100).await?;
         Ok(())

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use siov_sim::Straps;
 
 use super::*;
+use crate::dsa::Command;
 use crate::endpoint::{Credits, Cycle, Endpoint, EndpointError, Stop};
 use crate::iommu::FaultReason;
 use crate::mem::{Gpa, Hpa, Memory};
@@ -122,6 +123,35 @@ struct Setup {
 }
 
 impl Setup {
+    async fn of(driver: Rc<Driver>, script: Rc<RefCell<Script>>) -> Self {
+        let wq = WqConfig {
+            index: 0,
+            size: 8,
+            priority: 1,
+            group: 0,
+        };
+        driver.configure(&[wq]).await.unwrap();
+        driver.allow_device_tlb(true).await.unwrap();
+        let space = driver.new_address_space().unwrap();
+        let (adi, _errors) = driver.assign(wq, &space).unwrap();
+        assert_eq!(adi.pasid(), PASID);
+        Self {
+            host: driver.host().clone(),
+            driver,
+            adi,
+            space,
+            script,
+        }
+    }
+
+    /// The function reset, and a new driver on it; also the driver that lost it.
+    async fn reset(self) -> (Self, Rc<Driver>) {
+        let Self { driver, script, .. } = self;
+        driver.reset_function().await.unwrap();
+        let next = Driver::probe(driver.host()).await.unwrap();
+        (Self::of(next, script).await, driver)
+    }
+
     /// The device asks for `PAGE`; `last` of group `index` or not.
     fn request_page(&self, index: u32, last: bool) {
         let low = PAGE.0 as u32 | index << 3 | u32::from(last) << 2 | 0b11;
@@ -202,25 +232,7 @@ fn with_setup<F: Future>(test: impl FnOnce(Setup) -> F) -> F::Output {
     let host = Host::new(Box::new(endpoint), Memory::new(16 << 20).unwrap(), knobs);
     let main = async {
         let driver = Driver::probe(&host).await.unwrap();
-        let wq = WqConfig {
-            index: 0,
-            size: 8,
-            priority: 1,
-            group: 0,
-        };
-        driver.configure(&[wq]).await.unwrap();
-        driver.allow_device_tlb(true).await.unwrap();
-        let space = driver.new_address_space().unwrap();
-        let (adi, _errors) = driver.assign(wq, &space).unwrap();
-        assert_eq!(adi.pasid(), PASID);
-        test(Setup {
-            host: host.clone(),
-            driver,
-            adi,
-            space,
-            script,
-        })
-        .await
+        test(Setup::of(driver, script).await).await
     };
     host.run(main).unwrap()
 }
@@ -402,5 +414,81 @@ fn interrupt_of_a_revoked_adi_is_blocked() {
         let faults = setup.driver.take_faults();
         assert_eq!(faults.len(), 1);
         assert_eq!(faults[0].reason, FaultReason::InterruptNotPresent);
+    });
+}
+
+#[test]
+fn driver_after_a_function_reset_has_the_iommu_to_itself() {
+    with_setup(async |setup| {
+        let old = memory_page(&setup);
+        setup.answer(Demand::Map(old), 0);
+        setup.request_page(3, true);
+        setup.host.sleep(10).await;
+        let (mut setup, _) = setup.reset().await;
+        let to = memory_page(&setup);
+
+        setup.space.map(PAGE, to, 0x1000).unwrap();
+        setup.write_dword(Some(PasidPrefix::new(PASID)), PAGE.0, 0xbeef);
+        setup.send_interrupt();
+        setup.adi.vector().wait(0).await;
+        setup
+            .driver
+            .unmap(&setup.space, PAGE, 0x1000)
+            .await
+            .unwrap();
+        setup.answer(Demand::Refuse, 0);
+        setup.request_page(3, true);
+        setup.host.sleep(10).await;
+
+        let memory = setup.host.memory();
+        assert_eq!(memory.read_u32(to), Ok(0xbeef));
+        assert_eq!(memory.read_u32(old), Ok(0));
+        assert_eq!(setup.responses(), [0, 1]);
+        assert_eq!(setup.invalidations(), 1);
+    });
+}
+
+#[test]
+fn driver_that_lost_its_function_says_so() {
+    with_setup(async |setup| {
+        let space = setup.space.clone();
+        let (_setup, lost) = setup.reset().await;
+
+        let command = lost.command(Command::DrainAll).await;
+        let unmapped = lost.unmap(&space, PAGE, 0x1000).await;
+
+        assert!(matches!(command, Err(DriverError::Retired)), "{command:?}");
+        assert!(
+            matches!(unmapped, Err(DriverError::Retired)),
+            "{unmapped:?}"
+        );
+    });
+}
+
+#[test]
+fn page_request_from_before_a_function_reset_is_not_answered_after_it() {
+    with_setup(async |setup| {
+        setup.answer(Demand::Refuse, 20_000);
+        setup.request_page(3, true);
+        setup.host.sleep(10).await;
+
+        let (setup, _) = setup.reset().await;
+        setup.host.sleep(30_000).await;
+
+        assert!(setup.responses().is_empty());
+    });
+}
+
+#[test]
+fn success_without_a_page_leaves_it_unmapped() {
+    with_setup(async |mut setup| {
+        setup.answer(Demand::AskAgain, 0);
+
+        setup.request_page(3, true);
+        setup.host.sleep(10).await;
+
+        assert_eq!(setup.responses(), [0]);
+        let to = memory_page(&setup);
+        setup.space.map(PAGE, to, 0x1000).unwrap();
     });
 }

@@ -69,7 +69,7 @@ pub(super) fn group_response(root: Bdf, response: &GroupResponse) -> Message {
 }
 
 /// What an Invalidate Completion says.
-pub(super) struct InvalidateCompletion {
+pub(crate) struct InvalidateCompletion {
     pub source: Bdf,
     /// Whose request it answers.
     pub to: Bdf,

@@ -37,6 +37,7 @@ mod translate;
 mod walk;
 
 pub use fault::{FaultAccess, FaultReason, FaultRecord};
+pub(crate) use messages::InvalidateCompletion;
 pub use page_request::PageRequest;
 
 use std::collections::BTreeMap;

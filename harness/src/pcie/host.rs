@@ -293,6 +293,13 @@ impl Host {
         MsiVector::new(self.clone(), msi)
     }
 
+    /// The number of a CPU's vector that nobody has had before, whichever driver asks.
+    pub fn next_vector(&self) -> u32 {
+        let msis = &mut self.rc().msis;
+        msis.vectors += 1;
+        msis.vectors - 1
+    }
+
     /// Calls `notified` at once whenever a message comes: hardware of the CPU, as for posted
     /// interrupts, not software. It must not use the root complex.
     pub fn on_notification(&self, msi: Msi, notified: impl FnMut() + 'static) {

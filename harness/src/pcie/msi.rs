@@ -44,6 +44,8 @@ type Notification = Box<dyn FnMut()>;
 pub(super) struct MsiSink {
     claims: BTreeMap<Msi, Claim>,
     notifications: BTreeMap<Msi, Notification>,
+    /// Vectors of the CPUs handed out so far.
+    pub vectors: u32,
     pub unclaimed: Vec<(Cycle, Msi)>,
 }
 

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::{Expect, Operation, Profile, Scenario, Vdev, Vm, Workload};
+use super::{Operation, Profile, Scenario, Vdev, Vm, Workload, check_events};
+use crate::dsa::Status;
 use crate::guest::Layout;
 
 /// Largest transfer the host driver lets a queue do: 2 MiB, as Linux does by default.
@@ -24,16 +25,16 @@ pub struct Problem {
     pub message: String,
 }
 
-type Checked = Result<(), Problem>;
+pub(super) type Checked = Result<(), Problem>;
 
-fn problem(path: impl Display, message: impl Display) -> Checked {
+pub(super) fn problem(path: impl Display, message: impl Display) -> Checked {
     Err(Problem {
         path: path.to_string(),
         message: message.to_string(),
     })
 }
 
-fn in_range<T>(path: impl Display, value: T, range: RangeInclusive<T>) -> Checked
+pub(super) fn in_range<T>(path: impl Display, value: T, range: RangeInclusive<T>) -> Checked
 where
     T: PartialOrd + Display,
 {
@@ -57,6 +58,7 @@ pub fn check(scenario: &Scenario) -> Checked {
         check_name(&path, &vm.name, &mut names)?;
         check_vm(&path, vm, scenario.device.profile)?;
     }
+    check_events::check(scenario)?;
     check_device(scenario)
 }
 
@@ -93,6 +95,9 @@ fn check_name<'a>(path: &str, name: &'a str, names: &mut BTreeSet<&'a str>) -> C
 }
 
 fn check_vm(path: &str, vm: &Vm, profile: Profile) -> Checked {
+    const LATEST_START: u64 = 10_000_000;
+    let start = format!("{path}.start_after");
+    in_range(start, vm.start_after, 0..=LATEST_START)?;
     let memory = format!("{path}.memory_kib");
     in_range(&memory, vm.memory_kib, 64..=64 * 1024)?;
     if !vm.memory_kib.is_multiple_of(4) {
@@ -168,13 +173,16 @@ fn check_workload(path: &str, workload: &Workload, vdev: &Vdev) -> Checked {
         let message = "are given, but nop takes none: use poke.set_flags to break one";
         return problem(format_args!("{path}.flags"), message);
     }
-    let may_fail = workload.poke.is_some() || workload.expect != Expect::default();
-    if may_fail && workload.depth != 1 {
+    if workload.poke.is_some() && workload.depth != 1 {
         let message = format!(
-            "is {}, expected 1: descriptors that are to fail are submitted one at a time",
+            "is {}, expected 1: descriptors that are broken are submitted one at a time",
             workload.depth
         );
         return problem(depth, message);
+    }
+    if workload.poke.is_none() && workload.expect.0 == Status::NONE {
+        let message = "is `none`, but nothing is broken by `poke`: the guest would wait for ever";
+        return problem(format_args!("{path}.expect"), message);
     }
     Ok(())
 }

@@ -10,7 +10,8 @@ use super::{Vdev as VdevConfig, Workload};
 use crate::dsa::Status;
 use crate::endpoint::Cycle;
 use crate::guest::{GuestMemory, Outcome};
-use crate::report::{Latency, PokeReport, VdevReport, status_name};
+use crate::pcie::Pasid;
+use crate::report::{Latency, Paces, PokeReport, Span, SteadyState, VdevReport, status_name};
 use crate::vdcm::Traps;
 
 /// A virtual device after its removal, with all that is known of it.
@@ -26,6 +27,12 @@ pub struct Finished {
     pub memory: Rc<GuestMemory>,
     /// Outcomes of each workload.
     pub outcomes: Vec<Vec<Outcome>>,
+    /// Descriptors that were lost to each reset of the function that met the guest at work.
+    pub lost: Vec<u64>,
+    /// Completion interrupts of descriptors that had ended, lost in the same way.
+    pub interrupts_lost: u64,
+    /// PASID of its requests.
+    pub pasid: Pasid,
     /// A software error that no workload has asked for.
     pub stray_error: Option<Status>,
     /// Completion interrupts that the guest got.
@@ -42,7 +49,10 @@ impl Finished {
         VdevReport {
             vm: self.vm.clone(),
             vdev: self.config.name.clone(),
-            descriptors: all().count() as u64,
+            descriptors: all().count() as u64 + self.lost(),
+            lost: self.lost(),
+            page_requests: None,
+            beside_page_requests: None,
             bytes: all().map(|o| o.bytes).sum(),
             errors: all().filter(|o| o.status != Status::SUCCESS).count() as u64,
             interrupts: self.interrupts,
@@ -51,9 +61,33 @@ impl Finished {
         }
     }
 
+    /// Descriptors that were lost to resets.
+    pub fn lost(&self) -> u64 {
+        self.lost.iter().sum()
+    }
+
     /// When descriptors that were not broken on purpose ended, and what they moved.
     pub fn completions(&self) -> impl Iterator<Item = (Cycle, u64)> {
         self.measured().map(|o| (o.completed, o.bytes))
+    }
+
+    /// How fast it was before a span of time and in it, if enough descriptors ended in both to say
+    /// so, and all of them are alike.
+    pub fn paces(&self, span: Span) -> Option<Paces> {
+        const ENOUGH: usize = 16;
+        if self.config.workloads.len() != 1 {
+            return None;
+        }
+        let pace = |from: Cycle, until: Cycle| {
+            let within = |cycle: &Cycle| (from..until).contains(cycle);
+            let ended: Vec<_> = self.completions().filter(|(at, _)| within(at)).collect();
+            let enough = ended.len() >= ENOUGH;
+            enough.then(|| SteadyState::of(ended).cycles_per_descriptor)
+        };
+        Some(Paces {
+            before: pace(Cycle(0), span.first)?,
+            meanwhile: pace(span.first, span.last)?,
+        })
     }
 
     /// Outcomes of descriptors that were not broken on purpose.
@@ -110,7 +144,8 @@ impl Finished {
             .iter()
             .flatten()
             .filter(|o| o.interrupts)
-            .count() as u64;
+            .count() as u64
+            - self.interrupts_lost;
         if wanted != self.interrupts {
             let found = self.interrupts;
             failures.push(format!(

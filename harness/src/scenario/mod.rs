@@ -9,12 +9,22 @@
 //! `check`, and both name the place in the file.
 
 mod check;
+mod check_events;
+mod event;
+mod events;
 mod fault;
 mod finished;
+mod host_settings;
+mod hypervisor;
+mod machine;
 mod number;
 mod poke;
 mod profile;
+mod promises;
 mod run;
+mod stage;
+mod story;
+mod story_paging;
 mod tenant;
 mod types;
 
@@ -22,12 +32,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use check::MAX_TRANSFER;
+pub use event::{EventSetting, HostDeed, SomePages, Stall};
 pub use fault::FaultSetting;
+pub use host_settings::{HostSettings, Split};
 pub use number::Number;
 pub use run::RunError;
 pub use types::{
-    CompletionMode, Device, Expect, FlagName, HostSettings, Operation, Poke, Profile, Scenario,
-    Split, Vdev, Vm, Workload,
+    CompletionMode, Device, Expect, FlagName, Operation, Paging, Poke, Profile, Scenario, Vdev, Vm,
+    Workload,
 };
 
 /// Why a scenario cannot run.
@@ -121,6 +133,9 @@ impl Scenario {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod event_tests;
 
 #[cfg(test)]
 mod run_tests;

@@ -4,21 +4,26 @@
 
 //! Playing a scenario: host driver, virtual machines, workloads, and what came of it.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use futures_util::future::try_join_all;
-use tokio::sync::Barrier;
+use futures_util::future::{try_join_all, try_join3};
 
 use super::finished::Finished;
+use super::hypervisor::Hypervisor;
+use super::stage::Stage;
+use super::story::Facts;
 use super::tenant::Tenant;
-use super::{Scenario, Split};
+use super::{Paging, Scenario, Split, events};
 use crate::endpoint::Endpoint;
-use crate::guest::GuestError;
-use crate::host::{Driver, DriverError, WqConfig};
+use crate::guest::{GuestError, GuestMemory, GuestMemoryError};
+use crate::host::DriverError;
 use crate::iommu::FaultRecord;
 use crate::mem::{Memory, MemoryError};
 use crate::pcie::{Host, Knobs, TlpListener};
-use crate::report::{DmaFault, Report, SteadyState, Totals};
+use crate::report::{
+    AerError, DmaFault, ErrorMessages, Report, SteadyState, Totals, VdevReport, Wire, status_name,
+};
 
 /// Host memory beside that of guests: tables of the IOMMU.
 const HOST_MEMORY: u64 = 16 << 20;
@@ -39,6 +44,9 @@ pub enum RunError {
         /// What happened.
         source: GuestError,
     },
+    /// A page could not be moved, or somebody has used a page that was moved away.
+    #[error("moving a page: {0}")]
+    Page(#[from] GuestMemoryError),
     /// There is not enough host memory.
     #[error("host memory: {0}")]
     Memory(#[from] MemoryError),
@@ -93,11 +101,14 @@ impl Scenario {
         progress: &dyn Fn(),
     ) -> Result<Report, RunError> {
         let start = Instant::now();
-        let guests: u64 = self
-            .vms
-            .iter()
-            .map(|vm| u64::from(vm.memory_kib) << 10)
-            .sum();
+        let guests = self.vms.iter().map(|vm| {
+            let own = u64::from(vm.memory_kib) << 10;
+            match vm.paging {
+                Paging::OnDemand => own + GuestMemory::SPARE,
+                Paging::Pinned | Paging::Refused => own,
+            }
+        });
+        let guests: u64 = guests.sum();
         let host = Host::new(endpoint, Memory::new(guests + HOST_MEMORY)?, self.knobs());
         for listener in listeners {
             host.add_listener(listener);
@@ -111,55 +122,60 @@ impl Scenario {
     }
 
     async fn play(&self, host: &Host, progress: &dyn Fn()) -> Result<Report, RunError> {
-        let driver = Driver::probe(host).await?;
+        let wire = Wire::default();
         if self.host.ats {
-            driver.enable_ats(None).await?;
+            host.add_listener(Box::new(wire.clone()));
         }
-        let wqs = self.wq_configs();
-        driver.configure(&wqs).await?;
-        let tenants = Tenant::create_all(self, &driver, &wqs)?;
-        for setting in &self.faults {
-            host.inject(setting.fault());
-        }
-        let barrier = Barrier::new(tenants.len());
+        let hypervisor = Hypervisor::start(self, host, wire.clone()).await?;
+        let tenants = Tenant::create_all(self, &hypervisor);
+        let stage = Stage::new(tenants.len());
+        let begin = async {
+            stage.begun().await;
+            for setting in &self.faults {
+                host.inject(setting.fault());
+            }
+            Ok(host.now())
+        };
+        let progress = || {
+            stage.descriptor_ended();
+            progress();
+        };
         let lives = tenants
             .into_iter()
-            .map(|tenant| tenant.live(&barrier, progress));
-        let finished = try_join_all(lives).await?;
-        let errors = aer_errors(host, &driver).await?;
-        Ok(self.report(host, &driver, &finished, errors))
-    }
-
-    /// One queue for each virtual device, in the order of the scenario.
-    fn wq_configs(&self) -> Vec<WqConfig> {
-        let vdevs = self.vms.iter().flat_map(|vm| &vm.vdevs);
-        (0..)
-            .zip(vdevs)
-            .map(|(index, vdev)| WqConfig {
-                index,
-                size: vdev.wq_size,
-                priority: vdev.priority,
-                group: vdev.group,
-            })
-            .collect()
+            .map(|tenant| tenant.live(host, &stage, &progress));
+        let events = events::carry_out(&self.host.events, host, &hypervisor, &stage);
+        let (begun, done, finished) = try_join3(begin, events, try_join_all(lives)).await?;
+        let errors = AerError::read(host, hypervisor.driver().info()).await;
+        let errors = errors.map_err(DriverError::from)?;
+        let facts = Facts {
+            scenario: self,
+            begun,
+            finished: &finished,
+            done: &done,
+            wire: &wire.counts(),
+            injected: &host.injected(),
+        };
+        Ok(self.report(host, &hypervisor, &facts, errors))
     }
 
     fn report(
         &self,
         host: &Host,
-        driver: &Driver,
-        finished: &[Finished],
-        errors: Vec<&'static str>,
+        hypervisor: &Hypervisor<'_>,
+        facts: &Facts<'_>,
+        errors: Vec<AerError>,
     ) -> Report {
+        let finished = facts.finished;
         let completions = finished.iter().flat_map(Finished::completions).collect();
         let steady = SteadyState::of(completions);
         let mut failures: Vec<String> = finished.iter().flat_map(Finished::failures).collect();
-        let (interrupt_faults, dma_faults): (Vec<_>, Vec<_>) = driver
+        let (interrupt_faults, dma_faults): (Vec<_>, Vec<_>) = hypervisor
             .take_faults()
             .into_iter()
             .partition(|fault| fault.reason.of_interrupt());
         failures.extend(interrupt_faults.iter().map(FaultRecord::to_string));
-        failures.extend(host_failures(host, driver));
+        failures.extend(host_failures(host, hypervisor));
+        failures.extend(facts.broken_promises());
         let pokes: Vec<_> = finished.iter().flat_map(Finished::poke_reports).collect();
         if pokes.is_empty() && self.faults.is_empty() && !dma_faults.is_empty() {
             let count = dma_faults.len();
@@ -167,13 +183,30 @@ impl Scenario {
                 "the IOMMU has blocked {count} requests of good descriptors"
             ));
         }
+        let wire = facts.wire;
         Report {
-            vdevs: finished.iter().map(Finished::report).collect(),
+            story: facts.story(),
+            vdevs: finished
+                .iter()
+                .map(|guest| VdevReport {
+                    page_requests: self.host.pri.map(|_| {
+                        let counts = wire.page_requests_of.get(&guest.pasid);
+                        counts.copied().unwrap_or_default()
+                    }),
+                    beside_page_requests: facts.paces(guest),
+                    ..guest.report()
+                })
+                .collect(),
+            statuses: statuses(finished),
             pokes,
             dma_faults: dma_faults.iter().map(DmaFault::from).collect(),
+            translations: self.host.ats.then_some(wire.translations),
+            page_requests: self.host.pri.map(|_| wire.page_requests),
+            invalidations: self.host.ats.then_some(wire.invalidations),
             iommu: host.iommu_counts(),
             injected: host.injected(),
             errors,
+            error_messages: ErrorMessages::of(&host.take_messages()),
             totals: Totals {
                 cycles: host.now().0,
                 cycles_per_descriptor: steady.cycles_per_descriptor,
@@ -186,32 +219,20 @@ impl Scenario {
     }
 }
 
-/// Errors in the device's AER status registers, by name.
-async fn aer_errors(host: &Host, driver: &Driver) -> Result<Vec<&'static str>, RunError> {
-    const AER: u16 = 0x01;
-    const UNCORRECTABLE: [(u32, &str); 6] = [
-        (12, "poisoned TLP"),
-        (14, "completion timeout"),
-        (15, "completer abort"),
-        (16, "unexpected completion"),
-        (18, "malformed TLP"),
-        (20, "unsupported request"),
-    ];
-    let info = driver.info();
-    let Some(cap) = info.extended_capability(AER) else {
-        return Ok(Vec::new());
-    };
-    let read = host.config_read32(info.bdf, cap + 4).await;
-    let status = read.map_err(DriverError::from)?;
-    let set = UNCORRECTABLE
-        .iter()
-        .filter(|(bit, _)| status >> bit & 1 != 0);
-    Ok(set.map(|(_, name)| *name).collect())
+/// Descriptors by the name of their status.
+fn statuses(finished: &[Finished]) -> BTreeMap<String, u64> {
+    let mut statuses = BTreeMap::new();
+    let outcomes = finished.iter().flat_map(|guest| guest.outcomes.iter());
+    for outcome in outcomes.flatten() {
+        *statuses.entry(status_name(outcome.status)).or_default() += 1;
+    }
+    statuses
 }
 
 /// What reached the host and belongs to nobody.
-fn host_failures(host: &Host, driver: &Driver) -> Vec<String> {
-    let errors = driver.take_unowned_errors().into_iter().map(|error| {
+fn host_failures(host: &Host, hypervisor: &Hypervisor<'_>) -> Vec<String> {
+    let driver = hypervisor.driver();
+    let errors = hypervisor.take_unowned_errors().into_iter().map(|error| {
         format!(
             "software error {} of queue {:?} belongs to no guest",
             error.status(),
@@ -228,7 +249,7 @@ fn host_failures(host: &Host, driver: &Driver) -> Vec<String> {
     let others = [
         (unexpected > 0).then(|| format!("the device sent {unexpected} unexpected completions")),
         driver.halted().then(|| "the device has halted".to_owned()),
-        driver
+        hypervisor
             .faults_lost()
             .then(|| "the IOMMU has blocked more requests than it could record".to_owned()),
     ];

@@ -8,19 +8,17 @@ use std::rc::Rc;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use tokio::sync::Barrier;
 
 use super::finished::Finished;
+use super::hypervisor::Hypervisor;
 use super::run::RunError;
-use super::{Scenario, Vdev as VdevConfig};
-use crate::guest::{
-    Apic, Clock, Driver, GuestError, GuestMemory, Layout, Machine, Outcome, Placement, Progress,
-};
-use crate::host::{self, DriverError, WqConfig};
+use super::stage::Stage;
+use super::{HostDeed, Scenario, Vdev as VdevConfig};
+use crate::guest::{Driver, GuestError, Layout, Machine, Outcome, Placement, Progress, Work};
+use crate::pcie::Host;
 use crate::vdcm::Vdev;
 
 /// Random number streams, so that the data of one guest does not depend on what others do.
-const MEMORY_STREAM: u64 = 1 << 32;
 const WORKLOAD_STREAM: u64 = 2 << 32;
 
 /// Where a virtual machine's firmware places BARs: each device has its own window.
@@ -41,40 +39,46 @@ pub struct Tenant {
     placement: Placement,
     /// One for each workload.
     seeds: Vec<u64>,
+    start_after: u64,
+    /// The device may be reset.
+    resets: bool,
+}
+
+/// What the guest has come to.
+#[derive(Debug, Default)]
+struct Account {
+    outcomes: Vec<Vec<Outcome>>,
+    /// Descriptors lost to each reset.
+    lost: Vec<u64>,
+    /// Completion interrupts of descriptors that had ended, lost to resets.
+    interrupts_lost: u64,
+}
+
+impl Account {
+    /// Completion interrupts that must have come, those lost included.
+    fn interrupts(&self) -> u64 {
+        let outcomes = self.outcomes.iter().flatten();
+        outcomes.filter(|outcome| outcome.interrupts).count() as u64
+    }
 }
 
 impl Tenant {
-    /// Makes the virtual machines and composes their devices, each on the next queue of `wqs`.
-    pub fn create_all(
-        scenario: &Scenario,
-        driver: &Rc<host::Driver>,
-        wqs: &[WqConfig],
-    ) -> Result<Vec<Tenant>, DriverError> {
-        let mut wqs = wqs.iter();
+    /// A guest for each virtual device.
+    pub fn create_all(scenario: &Scenario, hypervisor: &Hypervisor<'_>) -> Vec<Tenant> {
+        let resets = scenario.host.events.iter();
+        let resets = resets.filter(|event| event.deed == HostDeed::Flr).count() > 0;
+        let mut vdevs = (0..).zip(hypervisor.vdevs());
         let mut tenants = Vec::new();
-        let stream = |stream: u64| {
-            let mut random = ChaCha8Rng::seed_from_u64(scenario.host.seed);
-            random.set_stream(stream);
-            random
-        };
-        for (i, vm) in scenario.vms.iter().enumerate() {
-            let mut space = driver.new_address_space()?;
-            let bytes = u64::from(vm.memory_kib) << 10;
-            let mut random = stream(MEMORY_STREAM + i as u64);
-            let memory = GuestMemory::new(driver.host(), &mut space, bytes, &mut random)?;
-            let machine = Machine {
-                clock: Clock::new(driver.host()),
-                memory: Rc::new(memory),
-                apic: Apic::default(),
-            };
-            for (j, (config, wq)) in vm.vdevs.iter().zip(&mut wqs).enumerate() {
-                let (adi, errors) = driver.assign(*wq, &space)?;
-                let mut random = stream(WORKLOAD_STREAM + u64::from(wq.index));
+        for (i, machine) in hypervisor.machines().iter().enumerate() {
+            let vm = machine.config();
+            for (j, (config, (number, vdev))) in vm.vdevs.iter().zip(&mut vdevs).enumerate() {
+                let mut random = ChaCha8Rng::seed_from_u64(scenario.host.seed);
+                random.set_stream(WORKLOAD_STREAM + number);
                 tenants.push(Tenant {
                     vm: vm.name.clone(),
                     path: format!("vms[{i}].vdevs[{j}]"),
-                    vdev: Vdev::new(adi, errors, machine.apic.clone())?,
-                    machine: machine.clone(),
+                    vdev: Rc::clone(vdev),
+                    machine: machine.machine().clone(),
                     placement: Placement {
                         mmio_base: MMIO_BASE + j as u64 * MMIO_WINDOW,
                         first_vector: FIRST_VECTOR + j as u32 * VECTORS_PER_VDEV,
@@ -82,17 +86,20 @@ impl Tenant {
                     },
                     seeds: config.workloads.iter().map(|_| random.next_u64()).collect(),
                     config: config.clone(),
+                    start_after: vm.start_after,
+                    resets,
                 });
             }
         }
-        Ok(tenants)
+        tenants
     }
 
     /// The guest sets up its device, works, and removes it; then the host takes the ADI back. All
-    /// tenants meet at `barrier` before and after they work, so that nothing else goes on then.
+    /// tenants meet before and after they work, so that nothing else goes on then.
     pub async fn live(
         self,
-        barrier: &Barrier,
+        host: &Host,
+        stage: &Stage,
         progress: Progress<'_>,
     ) -> Result<Finished, RunError> {
         let in_guest = |source| RunError::Guest {
@@ -100,41 +107,95 @@ impl Tenant {
             vdev: self.config.name.clone(),
             source,
         };
-        let function = Rc::clone(&self.vdev);
-        let driver = Driver::probe(function, self.machine.clone(), &self.placement)
-            .await
-            .map_err(in_guest)?;
-        barrier.wait().await;
-        let outcomes = self.work(&driver, progress).await.map_err(in_guest)?;
-        barrier.wait().await;
+        let mut driver = self.probe().await.map_err(in_guest)?;
+        stage.ready().await;
+        if self.start_after > 0 {
+            host.sleep(self.start_after).await;
+        }
+        let work = self.work(&mut driver, stage, progress).await;
+        let account = work.map_err(in_guest)?;
+        stage.done();
+        self.stand_by(&mut driver, stage).await.map_err(in_guest)?;
         let stray_error = driver.take_software_error().await.map_err(in_guest)?;
         driver.remove().await.map_err(in_guest)?;
-        self.vdev.adi().revoke().await?;
+        let adi = self.vdev.adi();
+        adi.revoke().await?;
         Ok(Finished {
             interrupts: driver.interrupts(),
+            interrupts_lost: account.interrupts_lost,
+            lost: account.lost,
+            pasid: adi.pasid(),
             traps: self.vdev.traps(),
             vm: self.vm,
             config: self.config,
             path: self.path,
             memory: self.machine.memory,
-            outcomes,
+            outcomes: account.outcomes,
             stray_error,
         })
     }
 
-    /// Workloads one after the other.
+    async fn probe(&self) -> Result<Driver<Vdev>, GuestError> {
+        let function = Rc::clone(&self.vdev);
+        Driver::probe(function, self.machine.clone(), &self.placement).await
+    }
+
+    /// Workloads one after the other. Whenever the device is lost, the rest goes on with a new
+    /// driver.
     async fn work(
         &self,
-        driver: &Driver<Vdev>,
+        driver: &mut Driver<Vdev>,
+        stage: &Stage,
         progress: Progress<'_>,
-    ) -> Result<Vec<Vec<Outcome>>, GuestError> {
-        let mut outcomes = Vec::new();
+    ) -> Result<Account, GuestError> {
+        let mut account = Account::default();
         for (workload, &seed) in self.config.workloads.iter().zip(&self.seeds) {
-            self.vdev.set_fast_path(true);
-            let ended = driver.run(workload, seed, progress).await;
-            self.vdev.set_fast_path(false);
-            outcomes.push(ended?);
+            let work = Work::new(workload, seed);
+            while !self.run(driver, &work, progress).await? {
+                account.lost.push(work.lose(&self.machine.memory)?);
+                let expected = account.interrupts() + work.interrupts();
+                account.interrupts_lost = expected.saturating_sub(driver.interrupts());
+                self.recover(driver, stage).await?;
+            }
+            account.outcomes.push(work.into_outcomes());
         }
-        Ok(outcomes)
+        Ok(account)
+    }
+
+    /// Runs a workload to its end, or until the device is lost: then false.
+    async fn run(
+        &self,
+        driver: &Driver<Vdev>,
+        work: &Work<'_>,
+        progress: Progress<'_>,
+    ) -> Result<bool, GuestError> {
+        self.vdev.set_fast_path(true);
+        let ended = tokio::select! {
+            biased;
+            halted = driver.halted(), if self.resets => halted.map(|()| false),
+            ended = driver.run(work, progress) => ended.map(|()| true),
+        };
+        self.vdev.set_fast_path(false);
+        ended
+    }
+
+    /// Resets the halted device and drives it again.
+    async fn recover(&self, driver: &mut Driver<Vdev>, stage: &Stage) -> Result<(), GuestError> {
+        driver.reset_function().await?;
+        *driver = self.probe().await?;
+        stage.recovered();
+        Ok(())
+    }
+
+    /// Waits for the others, with the work done.
+    async fn stand_by(&self, driver: &mut Driver<Vdev>, stage: &Stage) -> Result<(), GuestError> {
+        loop {
+            tokio::select! {
+                biased;
+                () = stage.until_over() => return Ok(()),
+                halted = driver.halted(), if self.resets => halted?,
+            }
+            self.recover(driver, stage).await?;
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{FaultSetting, Number};
+use super::{FaultSetting, HostSettings, Number};
 use crate::dsa::{Flags, Status};
 
 /// One run of the simulator.
@@ -59,54 +59,6 @@ pub enum Profile {
     Scale,
 }
 
-/// Root complex and host memory.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct HostSettings {
-    /// Seed of every random choice; one seed, one run.
-    pub seed: u64,
-    /// Cycles from a read request to its first completion.
-    pub latency: u32,
-    /// Random cycles added to the latency, 0 to this many.
-    pub jitter: u32,
-    /// How completions with data are cut.
-    pub split: Split,
-    /// Max_Payload_Size, bytes.
-    pub mps: u16,
-    /// Max_Read_Request_Size, bytes.
-    pub mrrs: u16,
-    /// Let the device translate by itself (ATS).
-    pub ats: bool,
-    /// Stop when a TLP breaks a rule of PCIe. Off, a run is a little faster.
-    pub checker: bool,
-}
-
-impl Default for HostSettings {
-    fn default() -> Self {
-        Self {
-            seed: 1,
-            latency: 300,
-            jitter: 0,
-            split: Split::default(),
-            mps: 256,
-            mrrs: 512,
-            ats: false,
-            checker: true,
-        }
-    }
-}
-
-/// How completions with data are cut.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Split {
-    /// As few completions as Max_Payload_Size allows.
-    #[default]
-    Mps,
-    /// At random multiples of the read completion boundary.
-    Random,
-}
-
 /// A virtual machine.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -116,8 +68,31 @@ pub struct Vm {
     /// Guest-physical memory from address 0, KiB, a multiple of 4.
     #[serde(default = "default_memory")]
     pub memory_kib: u32,
+    /// Which of its pages devices find.
+    #[serde(default)]
+    pub paging: Paging,
+    /// Cycles from a page request to its answer.
+    #[serde(default)]
+    pub paging_delay: u64,
+    /// Cycles that it lets the others work before it begins.
+    #[serde(default)]
+    pub start_after: u64,
     /// Its virtual devices; all run at the same time.
     pub vdevs: Vec<Vdev>,
+}
+
+/// Which pages of a virtual machine devices find. Unless all are pinned, descriptors block on
+/// faults.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Paging {
+    /// All of them, all the time.
+    #[default]
+    Pinned,
+    /// None at first. The host maps a page when the device asks for it.
+    OnDemand,
+    /// Completion records, and nothing else: all page requests are answered with Invalid Request.
+    Refused,
 }
 
 fn default_memory() -> u32 {

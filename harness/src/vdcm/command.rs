@@ -101,11 +101,12 @@ impl Vdev {
 
     async fn execute_on_adi(&self, command: Command) -> Result<u16, DriverError> {
         let enabled = self.registers.borrow().wq == State::Enabled;
+        let adi = self.adi();
         match command {
             Command::EnableDevice => self.registers.borrow_mut().device = State::Enabled,
             Command::DisableDevice => {
                 if enabled {
-                    self.adi.disable().await?;
+                    adi.disable().await?;
                 }
                 let mut registers = self.registers.borrow_mut();
                 registers.wq = State::Disabled;
@@ -113,30 +114,30 @@ impl Vdev {
             }
             Command::DrainAll if !enabled => {}
             Command::AbortAll if !enabled => {}
-            Command::DrainAll | Command::DrainWq(_) => self.adi.drain().await?,
-            Command::AbortAll | Command::AbortWq(_) => self.adi.abort().await?,
+            Command::DrainAll | Command::DrainWq(_) => adi.drain().await?,
+            Command::AbortAll | Command::AbortWq(_) => adi.abort().await?,
             Command::ResetDevice => {
-                self.adi.reset().await?;
+                adi.reset().await?;
                 self.registers.borrow_mut().reset_device();
                 self.update_interrupts().await?;
             }
             Command::EnableWq(_) => {
-                self.adi.enable().await?;
+                adi.enable().await?;
                 self.registers.borrow_mut().wq = State::Enabled;
             }
             Command::DisableWq(_) => {
-                self.adi.disable().await?;
+                adi.disable().await?;
                 self.registers.borrow_mut().wq = State::Disabled;
             }
             Command::ResetWq(_) => {
-                self.adi.reset().await?;
+                adi.reset().await?;
                 self.registers.borrow_mut().reset_wq();
                 self.update_interrupts().await?;
             }
             Command::RequestInterruptHandle(..) => {
-                return self.adi.request_interrupt_handle().await;
+                return adi.request_interrupt_handle().await;
             }
-            Command::ReleaseInterruptHandle(..) => self.adi.release_interrupt_handle().await?,
+            Command::ReleaseInterruptHandle(..) => adi.release_interrupt_handle().await?,
         }
         Ok(0)
     }

@@ -11,7 +11,7 @@ use siov_firmware::{abi, regs};
 use super::msix::{MsixTable, VECTORS};
 use crate::dsa::field::{get, put, put32};
 use crate::dsa::{CommandStatus, SoftwareError};
-use crate::host::{Capabilities, WqConfig};
+use crate::host::{Adi, Capabilities, WqConfig};
 use crate::scenario::MAX_TRANSFER;
 
 /// Offsets of the tables in the virtual BAR0. A driver finds them through OFFSETS; they are not
@@ -75,9 +75,17 @@ pub struct Registers {
 }
 
 impl Registers {
-    /// Registers after reset, for a queue of a device with these capabilities.
-    pub fn new(physical: &Capabilities, wq: &WqConfig) -> Self {
+    /// Registers after reset, for the queue of an ADI.
+    pub fn new(adi: &Adi) -> Self {
+        Self::of(adi.driver().capabilities(), adi.wq(), adi.blocks_on_fault())
+    }
+
+    fn of(physical: &Capabilities, wq: &WqConfig, blocks_on_fault: bool) -> Self {
         let reset_mode = put32(regs::SIOV_WQCFG_MODE_DEDICATED_MASK, 1)
+            | put32(
+                regs::SIOV_WQCFG_MODE_BLOCK_ON_FAULT_MASK,
+                blocks_on_fault.into(),
+            )
             | put32(regs::SIOV_WQCFG_MODE_PRIO_MASK, wq.priority.into());
         Self {
             constant: constant(physical, wq),

@@ -15,7 +15,7 @@ use super::{Traps, Vdev};
 use crate::dsa::field::get;
 use crate::dsa::{Command, CommandStatus, CompletionRecord, Descriptor, InterruptTable, Status};
 use crate::guest::{Apic, GuestMemory, PciFunction};
-use crate::host::{Driver, WqConfig};
+use crate::host::{AddressSpace, Driver, WqConfig};
 use crate::mem::{Gpa, Memory};
 use crate::pcie::{Host, Knobs, Msi};
 use crate::rtl::RtlEndpoint;
@@ -37,6 +37,7 @@ const MISC: Msi = Msi {
 /// A virtual device whose BARs are placed, and the guest around it.
 struct Guest {
     host: Host,
+    space: AddressSpace,
     memory: GuestMemory,
     apic: Apic,
     vdev: Rc<Vdev>,
@@ -61,8 +62,8 @@ fn with_guest<F: Future>(test: impl FnOnce(Guest) -> F) -> F::Output {
         driver.configure(&wqs).await.unwrap();
         let mut space = driver.new_address_space().unwrap();
         let mut random = ChaCha8Rng::seed_from_u64(1);
-        let memory = GuestMemory::new(&host, &mut space, 0x1_0000, &mut random).unwrap();
-        driver.assign(wqs[0], &space).unwrap();
+        let memory = GuestMemory::new(&host, 0x1_0000, &mut random).unwrap();
+        memory.map(&mut space, Gpa(0), 0x1_0000).unwrap();
         let (adi, errors) = driver.assign(wqs[1], &space).unwrap();
         let apic = Apic::default();
         let vdev = Vdev::new(adi, errors, apic.clone()).unwrap();
@@ -78,6 +79,7 @@ fn with_guest<F: Future>(test: impl FnOnce(Guest) -> F) -> F::Output {
         }
         test(Guest {
             host: host.clone(),
+            space,
             memory,
             apic,
             vdev,
@@ -117,6 +119,30 @@ impl Guest {
             .await;
         self.write32(entry + regs::SIOV_MSIX_CTRL_OFFSET, masked.into())
             .await;
+    }
+
+    /// Function Level Reset, and the BARs placed again.
+    async fn reset_and_place(&self) {
+        self.vdev.config_write(0x58, 1 << 15, 0b0011).await.unwrap();
+        for (offset, value) in [
+            (0x10, BAR0 as u32),
+            (0x14, (BAR0 >> 32) as u32),
+            (0x18, BAR2 as u32),
+            (0x1c, (BAR2 >> 32) as u32),
+            (0x04, 0x6),
+        ] {
+            self.vdev.config_write(offset, value, 0xf).await.unwrap();
+        }
+    }
+
+    /// Puts the device on an ADI of queue 0.
+    async fn renew_on_queue_0(&self) {
+        let wq = WqConfig {
+            index: 0,
+            ..*self.vdev.adi().wq()
+        };
+        let (adi, errors) = self.vdev.adi().driver().assign(wq, &self.space).unwrap();
+        self.vdev.renew(adi, errors).await.unwrap();
     }
 
     /// Enables device and queue; returns the interrupt handle.
@@ -310,21 +336,7 @@ fn function_level_reset_stops_the_queue_and_forgets_the_guest() {
 fn device_works_again_after_function_level_reset() {
     with_guest(async |guest| {
         guest.enable().await;
-        guest
-            .vdev
-            .config_write(0x58, 1 << 15, 0b0011)
-            .await
-            .unwrap();
-        for (offset, value) in [
-            (0x10, BAR0 as u32),
-            (0x14, (BAR0 >> 32) as u32),
-            (0x18, BAR2 as u32),
-            (0x1c, (BAR2 >> 32) as u32),
-            (0x04, 0x6),
-        ] {
-            guest.vdev.config_write(offset, value, 0xf).await.unwrap();
-        }
-
+        guest.reset_and_place().await;
         let handle = guest.enable().await;
 
         assert_eq!(guest.nop(0, handle).await, Status::SUCCESS);
@@ -352,5 +364,26 @@ fn revoked_adi_takes_no_descriptors() {
 fn unmapped_address_reads_ones() {
     with_guest(async |guest| {
         assert_eq!(guest.vdev.load32(0x1000).await.unwrap(), u32::MAX);
+    });
+}
+
+#[test]
+fn lost_adi_leaves_a_halted_device_that_works_again_after_function_level_reset() {
+    with_guest(async |guest| {
+        guest.program_vector(0, MISC, false).await;
+        guest.write32(regs::SIOV_GENCTRL_OFFSET, 0b11).await;
+        let handle = guest.enable().await;
+
+        guest.vdev.withdraw();
+        assert_eq!(guest.nop(0, handle).await, Status::NONE);
+        guest.renew_on_queue_0().await;
+        let gensts = guest.read32(regs::SIOV_GENSTS_OFFSET).await;
+        assert_eq!(get(gensts, regs::SIOV_GENSTS_STATE_MASK), 3);
+        assert!(guest.apic.vector(MISC).count() > 0);
+        assert_eq!(guest.nop(0, handle).await, Status::NONE);
+
+        guest.reset_and_place().await;
+        let handle = guest.enable().await;
+        assert_eq!(guest.nop(0, handle).await, Status::SUCCESS);
     });
 }

@@ -4,7 +4,7 @@
 
 //! A virtual device: an ADI and everything around it that a guest expects of a PCI function.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -22,7 +22,9 @@ use crate::host::{Adi, DriverError, PostedInterrupts};
 /// A virtual device of one dedicated queue.
 #[derive(Debug)]
 pub struct Vdev {
-    pub(super) adi: Adi,
+    adi: RefCell<Rc<Adi>>,
+    /// Portal pages lead to the ADI.
+    mapped: Cell<bool>,
     identity: Identity,
     config: RefCell<ConfigSpace>,
     pub(super) registers: RefCell<Registers>,
@@ -51,10 +53,11 @@ impl Vdev {
             msix_table: MSIX,
             msix_pba: PBA,
         };
-        let registers = Registers::new(adi.driver().capabilities(), adi.wq());
+        let registers = Registers::new(&adi);
         let vdev = Rc::new(Self {
             posted: apic.posted(adi.driver())?,
-            adi,
+            adi: RefCell::new(Rc::new(adi)),
+            mapped: Cell::new(true),
             identity,
             config: RefCell::new(ConfigSpace::new(&identity)),
             registers: RefCell::new(registers),
@@ -66,8 +69,28 @@ impl Vdev {
     }
 
     /// The ADI under it.
-    pub fn adi(&self) -> &Adi {
-        &self.adi
+    pub fn adi(&self) -> Rc<Adi> {
+        Rc::clone(&self.adi.borrow())
+    }
+
+    /// The ADI is about to be lost: the guest's portal pages lead nowhere from now on.
+    pub fn withdraw(&self) {
+        self.mapped.set(false);
+        self.set_fast_path(false);
+    }
+
+    /// Gives the guest another ADI in place of one that was lost. The guest finds its device
+    /// halted; a Function Level Reset of it brings the portal pages back.
+    pub async fn renew(
+        self: &Rc<Self>,
+        adi: Adi,
+        errors: UnboundedReceiver<SoftwareError>,
+    ) -> Result<(), DriverError> {
+        self.adi.replace(Rc::new(adi));
+        tokio::task::spawn_local(pass_on_errors(Rc::clone(self), errors));
+        let error = software_error(Status::CONFIG_CHANGED);
+        self.registers.borrow_mut().halt(error);
+        self.update_interrupts().await
     }
 
     /// Traps so far.
@@ -77,7 +100,7 @@ impl Vdev {
 
     /// Whether descriptors run from now on, for the count of traps.
     pub fn set_fast_path(&self, fast_path: bool) {
-        self.traps.set_fast_path(fast_path);
+        self.traps.set_fast_path(fast_path && self.mapped.get());
     }
 
     /// Whether the guest lets the device do DMA and interrupt.
@@ -88,11 +111,12 @@ impl Vdev {
     /// Routes the ADI's interrupt as the guest has programmed its vector, masks it if the guest has
     /// masked the vector in any way, and sends the emulated vector if it waits and may be sent.
     pub(super) async fn update_interrupts(&self) -> Result<(), DriverError> {
+        let adi = self.adi();
         if !self.interrupt_masked() {
             let vector = self.registers.borrow().msix.message(COMPLETION).data as u8;
-            self.adi.route_interrupt(&self.posted, vector).await?;
+            adi.route_interrupt(&self.posted, vector).await?;
         }
-        self.adi.mask_interrupt(self.interrupt_masked());
+        adi.mask_interrupt(self.interrupt_masked());
         let delivers = self.config.borrow().msix_delivers();
         let message = self.registers.borrow_mut().msix.take_misc(delivers);
         if let Some(msi) = message {
@@ -107,27 +131,35 @@ impl Vdev {
 
     /// Function Level Reset: the ADI loses its work, the rest is as new.
     async fn reset_function(&self) -> Result<(), DriverError> {
-        self.adi.reset().await?;
-        let capabilities = self.adi.driver().capabilities();
-        self.registers
-            .replace(Registers::new(capabilities, self.adi.wq()));
+        let adi = self.adi();
+        adi.reset().await?;
+        self.registers.replace(Registers::new(&adi));
+        self.mapped.set(true);
         self.config.replace(ConfigSpace::new(&self.identity));
         Ok(())
     }
 
     /// The guest has taken bus mastering from an enabled device: its work is abandoned.
     async fn halt(&self) -> Result<(), DriverError> {
-        self.adi.reset().await?;
+        self.adi().reset().await?;
         let error = software_error(Status::CONFIG_CHANGED);
         self.registers.borrow_mut().halt(error);
         Ok(())
+    }
+
+    /// Where an access of the guest goes.
+    fn resolve(&self, address: u64, bytes: usize) -> Target {
+        match pages::resolve(&self.config.borrow(), &self.adi.borrow(), address, bytes) {
+            Target::Direct(_) if !self.mapped.get() => Target::Nothing,
+            target => target,
+        }
     }
 
     async fn read_register(&self, offset: u32) -> Result<u32, DriverError> {
         if offset != PBA {
             return Ok(self.registers.borrow().read32(offset));
         }
-        let completion = self.adi.interrupt_pending().await?;
+        let completion = self.adi().interrupt_pending().await?;
         let misc = self.registers.borrow().msix.misc_pending();
         Ok(u32::from(misc) | u32::from(completion) << COMPLETION)
     }
@@ -170,10 +202,11 @@ impl PciFunction for Vdev {
     }
 
     async fn load(&self, address: u64, data: &mut [u8]) -> Result<(), BusError> {
-        let target = pages::resolve(&self.config.borrow(), &self.adi, address, data.len());
+        let target = self.resolve(address, data.len());
         match target {
             Target::Direct(physical) => {
-                let host = self.adi.driver().host();
+                let adi = self.adi();
+                let host = adi.driver().host();
                 host.read(physical, data).await.map_err(DriverError::from)?;
             }
             Target::Registers(offset) => {
@@ -195,9 +228,9 @@ impl PciFunction for Vdev {
     }
 
     async fn store(&self, address: u64, data: &[u8]) -> Result<(), BusError> {
-        let target = pages::resolve(&self.config.borrow(), &self.adi, address, data.len());
+        let target = self.resolve(address, data.len());
         match target {
-            Target::Direct(physical) => self.adi.driver().host().write(physical, data),
+            Target::Direct(physical) => self.adi().driver().host().write(physical, data),
             Target::Registers(offset) => {
                 self.traps.count();
                 for (offset, value, mask) in dwords(offset, data) {
@@ -210,10 +243,11 @@ impl PciFunction for Vdev {
     }
 
     async fn store64(&self, address: u64, data: &[u8; 64]) -> Result<(), BusError> {
-        let target = pages::resolve(&self.config.borrow(), &self.adi, address, data.len());
+        let target = self.resolve(address, data.len());
         match target {
             Target::Direct(physical) => {
-                let host = self.adi.driver().host();
+                let adi = self.adi();
+                let host = adi.driver().host();
                 host.write_portal(physical, data)
                     .map_err(DriverError::from)?;
             }

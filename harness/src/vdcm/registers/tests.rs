@@ -6,6 +6,10 @@ use super::*;
 use crate::dsa::Status;
 
 fn registers() -> Registers {
+    registers_that_block(false)
+}
+
+fn registers_that_block(blocks_on_fault: bool) -> Registers {
     let capabilities = Capabilities {
         version: 0x200,
         gencap: regs::SIOV_GENCAP_RESET,
@@ -15,7 +19,7 @@ fn registers() -> Registers {
         opcap: [0x19, 0, 0, 0],
         commands: regs::SIOV_CMDCAP_RESET,
     };
-    Registers::new(
+    Registers::of(
         &capabilities,
         &WqConfig {
             index: 5,
@@ -23,6 +27,7 @@ fn registers() -> Registers {
             priority: 3,
             group: 0,
         },
+        blocks_on_fault,
     )
 }
 
@@ -40,6 +45,17 @@ fn configuration_is_fixed_and_there_is_no_ims_and_no_event_log() {
     assert_eq!(get(gencap, regs::SIOV_GENCAP_EVL_MASK), 0);
     assert_eq!(gencap_high, 0);
     assert_eq!(get(gencap, regs::SIOV_GENCAP_CMDCAP_MASK), 1);
+}
+
+#[test]
+fn queue_says_whether_descriptors_may_block_on_faults() {
+    let blocks = |registers: Registers| {
+        let mode = registers.read32(MODE);
+        get(mode, regs::SIOV_WQCFG_MODE_BLOCK_ON_FAULT_MASK)
+    };
+
+    assert_eq!(blocks(registers_that_block(false)), 0);
+    assert_eq!(blocks(registers_that_block(true)), 1);
 }
 
 #[test]

@@ -4,9 +4,14 @@
 
 //! What a run has shown: for people as a table, for programs as JSON.
 
-use std::fmt;
+mod aer;
+mod counts;
+mod text;
+mod translation;
+mod wire;
 
-use comfy_table::{CellAlignment, Table, TableComponent, presets};
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::dsa::Status;
@@ -15,22 +20,41 @@ use crate::faults::Injected;
 use crate::guest::Via;
 use crate::iommu::{Counts, FaultRecord};
 use crate::vdcm::Traps;
+pub use aer::{AerError, ErrorMessages};
+pub(crate) use text::grouped;
+pub use translation::{Durations, Invalidations, PageRequests, Span, Translations};
+pub use wire::{Wire, WireCounts};
 
 /// A whole run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
+    /// What happened, in words, in order.
+    pub story: Vec<String>,
     /// Virtual devices, in the order of the scenario.
     pub vdevs: Vec<VdevReport>,
+    /// Descriptors by the status they ended with.
+    pub statuses: BTreeMap<String, u64>,
     /// Descriptors that were broken on purpose.
     pub pokes: Vec<PokeReport>,
     /// DMA that the IOMMU has blocked.
     pub dma_faults: Vec<DmaFault>,
-    /// What the IOMMU has done.
+    /// Translation Requests, and use of what they gave; absent without ATS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub translations: Option<Translations>,
+    /// Page requests; absent without PRI.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page_requests: Option<PageRequests>,
+    /// Invalidations of the device's translations; absent without ATS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invalidations: Option<Invalidations>,
+    /// What the IOMMU has done; `faults` by reason.
     pub iommu: Counts,
     /// Faults put into the traffic, by what they did.
     pub injected: Injected,
     /// Errors that the device's AER registers hold.
-    pub errors: Vec<&'static str>,
+    pub errors: Vec<AerError>,
+    /// Error messages of the device.
+    pub error_messages: ErrorMessages,
     /// The run as a whole.
     pub totals: Totals,
     /// What was not as it must be; empty after a good run.
@@ -50,12 +74,31 @@ pub struct VdevReport {
     pub bytes: u64,
     /// Descriptors that ended other than with success.
     pub errors: u64,
+    /// Descriptors that did not end, because the function was reset.
+    pub lost: u64,
+    /// Page requests for it; absent without PRI.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page_requests: Option<PageRequests>,
+    /// How fast it was beside page requests of others; absent if there were none, or too few of its
+    /// own descriptors to say so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beside_page_requests: Option<Paces>,
     /// Completion interrupts that the guest got.
     pub interrupts: u64,
     /// From the submission of a descriptor until the guest knows that it has ended.
     pub latency_cycles: Latency,
     /// Accesses of the guest that trapped.
     pub traps: Traps,
+}
+
+/// Cycles from one completion of a guest to the next, before others asked for pages and while they
+/// did.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Paces {
+    /// Until the first page request.
+    pub before: f64,
+    /// From the first page request to the last answer.
+    pub meanwhile: f64,
 }
 
 /// Cycles; descriptors broken on purpose are left out, and all is 0 if there are no others.
@@ -189,182 +232,6 @@ pub fn status_name(status: Status) -> String {
         .map_or_else(|| format!("{:#04x}", status.code()), str::to_owned)
 }
 
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.vdev_table().trim_fmt())?;
-        if !self.pokes.is_empty() {
-            writeln!(
-                f,
-                "\nDescriptors broken on purpose\n{}",
-                self.poke_table().trim_fmt()
-            )?;
-        }
-        if !self.dma_faults.is_empty() {
-            writeln!(
-                f,
-                "\nDMA blocked by the IOMMU\n{}",
-                self.fault_table().trim_fmt()
-            )?;
-        }
-        self.events(f)?;
-        writeln!(f, "\n{}", self.totals_table().trim_fmt())?;
-        for failure in &self.failures {
-            writeln!(f, "FAILED: {failure}")?;
-        }
-        Ok(())
-    }
-}
-
-impl Report {
-    /// What happened beside the work, in words; nothing if nothing did.
-    fn events(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counts = [
-            (
-                "the device asked for {} translations",
-                self.iommu.translation_requests,
-            ),
-            ("the device asked for {} pages", self.iommu.page_requests),
-            (
-                "the host answered {} page request groups",
-                self.iommu.page_responses,
-            ),
-            (
-                "the host had the device forget pages {} times",
-                self.iommu.device_invalidations,
-            ),
-        ];
-        for (text, count) in counts.iter().filter(|(_, count)| *count > 0) {
-            writeln!(f, "{}", text.replace("{}", &grouped(*count)))?;
-        }
-        for (deed, count) in &self.injected {
-            writeln!(f, "{} faults were put in: {deed}", grouped(*count))?;
-        }
-        for error in &self.errors {
-            writeln!(f, "the device reports in AER: {error}")?;
-        }
-        Ok(())
-    }
-
-    fn vdev_table(&self) -> Table {
-        let mut table = table(&[
-            "vm",
-            "vdev",
-            "descriptors",
-            "bytes",
-            "errors",
-            "interrupts",
-            "latency p50",
-            "p99",
-            "max (cycles)",
-            "traps set-up",
-            "fast path",
-        ]);
-        for v in &self.vdevs {
-            let numbers = [
-                v.descriptors,
-                v.bytes,
-                v.errors,
-                v.interrupts,
-                v.latency_cycles.p50,
-                v.latency_cycles.p99,
-                v.latency_cycles.max,
-                v.traps.setup,
-                v.traps.fast_path,
-            ];
-            let names = [v.vm.clone(), v.vdev.clone()].into_iter();
-            table.add_row(names.chain(numbers.map(grouped)));
-        }
-        align_right(&mut table, 2..11);
-        table
-    }
-
-    fn poke_table(&self) -> Table {
-        let mut table = table(&["vm", "vdev", "broken", "status", "code", "reported by"]);
-        for p in &self.pokes {
-            let via = match p.via {
-                Via::Record => "completion record",
-                Via::SoftwareError => "SWERROR",
-                Via::Nothing => "nothing",
-            };
-            let code = format!("{:#04x}", p.code);
-            table.add_row([p.vm.as_str(), &p.vdev, &p.poke, &p.status, &code, via]);
-        }
-        table
-    }
-
-    fn fault_table(&self) -> Table {
-        let mut table = table(&["pasid", "access", "page", "reason"]);
-        for fault in &self.dma_faults {
-            let pasid = fault
-                .pasid
-                .map_or_else(|| "-".to_owned(), |p| p.to_string());
-            table.add_row([&pasid, &fault.access, &fault.address, &fault.reason]);
-        }
-        table
-    }
-
-    fn totals_table(&self) -> Table {
-        let t = &self.totals;
-        let mut table = Table::new();
-        table.load_preset(presets::NOTHING);
-        for (name, value, unit) in [
-            ("simulated", grouped(t.cycles), "cycles"),
-            (
-                "steady state",
-                format!("{:.1}", t.cycles_per_descriptor),
-                "cycles per descriptor",
-            ),
-            (
-                "link efficiency",
-                format!("{:.1}", 100.0 * t.link_efficiency),
-                "% of the port's beats",
-            ),
-            ("wall clock", format!("{:.2}", t.wall_seconds), "seconds"),
-            (
-                "speed",
-                grouped(t.cycles_per_second() as u64),
-                "cycles per second",
-            ),
-            ("seed", t.seed.to_string(), ""),
-        ] {
-            table.add_row([name, &value, unit]);
-        }
-        align_right(&mut table, 1..2);
-        table
-    }
-}
-
-fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_style(TableComponent::HeaderLines, '─')
-        .set_style(TableComponent::MiddleHeaderIntersections, '─')
-        .set_header(header.to_vec());
-    table
-}
-
-fn align_right(table: &mut Table, columns: std::ops::Range<usize>) {
-    for column in columns {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-}
-
-/// A number with a comma after each three digits.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -404,12 +271,5 @@ mod tests {
             SteadyState::of(vec![(Cycle(5), 64)]),
             SteadyState::default()
         );
-    }
-
-    #[test]
-    fn digits_are_grouped_by_three() {
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(123), "123");
-        assert_eq!(grouped(1_234_567), "1,234,567");
     }
 }
