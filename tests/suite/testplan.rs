@@ -174,8 +174,8 @@ fn plan_that_names_a_test_of_two_files_is_rejected() {
         &BTreeSet::from(["a/b::t", "c/b::t"].map(str::to_owned)),
     );
 
-    assert_eq!(faults[0], "R1: `b::t` may be a/b::t or c/b::t");
-    assert_eq!(faults[1], "R2: neither tested nor listed as open");
+    let of_r1: Vec<_> = faults.iter().filter(|f| f.starts_with("R1:")).collect();
+    assert_eq!(of_r1, ["R1: `b::t` may be a/b::t or c/b::t"]);
 }
 
 #[test]
