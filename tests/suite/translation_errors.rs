@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 //! Translation Requests without a usable answer: the work ends with 22h, nobody else's does, and
-//! nothing of it is kept (PCIe 10.2.3.1, DSA 5.3).
+//! nothing of it is kept (PCIe 10.2.3.1, DSA 3.13).
 
 use siov::dsa::{Descriptor, Status};
 use siov::faults::{Deed, Fault, Kind, Match};
