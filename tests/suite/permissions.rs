@@ -169,6 +169,31 @@ fn write_that_may_block_asks_for_the_page_to_write() {
 }
 
 #[test]
+fn page_that_is_granted_and_never_given_is_04h() {
+    const TRIES: usize = 64;
+    let bench = Bench::new();
+    bench.run(async {
+        let [tenant] = bench.blocking(32).await;
+        tenant.run(Descriptor::nop()).await;
+        tenant.space.on_page_request(|_, _| Paged {
+            demand: Demand::Map(Hpa(0)),
+            delay: 0,
+        });
+        bench.host.inject(Fault {
+            matches: Match::new(Kind::TranslationCompletion),
+            deed: Deed::FlipEntry(W),
+        });
+        bench.log.take();
+
+        let record = tenant.run(fill().with_flags(Flags::BLOCK_ON_FAULT)).await;
+
+        assert_eq!(record.status(), Status::PAGE_REQUEST_FAILED);
+        let asked = bench.log.take_messages(Message::PAGE_REQUEST);
+        assert_eq!(asked.len(), TRIES);
+    });
+}
+
+#[test]
 fn source_to_be_used_untranslated_is_read_with_its_own_address_and_pasid() {
     let bench = Bench::new();
     bench.run(async {
