@@ -15,7 +15,7 @@ use siov::endpoint::Endpoint;
 use siov::host::{AddressSpace, Adi, Driver, WqConfig};
 use siov::iommu;
 use siov::mem::{Gpa, Hpa, Memory, PAGE_SIZE};
-use siov::pcie::tlp::{MemRequest, Tlp, TlpRef};
+use siov::pcie::tlp::{AddressType, MemRequest, Message, Tlp, TlpRef};
 use siov::pcie::{AccessError, DeviceInfo, Direction, Host, Knobs, TlpEvent, TlpListener};
 use siov::rtl::RtlEndpoint;
 use siov::scenario::Profile;
@@ -66,6 +66,30 @@ impl TlpLog {
         seen.filter_map(|seen| match seen.tlp {
             Tlp::MemRead { request } => Some((request, Vec::new())),
             Tlp::MemWrite { request, data } => Some((request, data)),
+            _ => None,
+        })
+        .collect()
+    }
+
+    /// Memory requests but for interrupts that the device sent so far; forgets everything.
+    pub fn take_dma(&self) -> Vec<MemRequest> {
+        let requests = self.take_requests().into_iter();
+        let requests = requests.map(|(request, _)| request);
+        requests.filter(|request| !is_message(request)).collect()
+    }
+
+    /// Translation Requests that the device sent so far; forgets everything.
+    pub fn take_translation_requests(&self) -> Vec<MemRequest> {
+        let mut requests = self.take_dma();
+        requests.retain(|request| request.at == AddressType::TranslationRequest);
+        requests
+    }
+
+    /// Message TLPs with `code` that the device sent so far; forgets everything.
+    pub fn take_messages(&self, code: u8) -> Vec<Message> {
+        let seen = self.take_from_device().into_iter();
+        seen.filter_map(|seen| match seen.tlp {
+            Tlp::Message { message, .. } if message.code == code => Some(message),
             _ => None,
         })
         .collect()
@@ -188,15 +212,17 @@ impl Bench {
     /// asks for pages (PRI).
     pub async fn translated<const N: usize>(&self, page_requests: Option<u32>) -> [Tenant; N] {
         let wqs: Vec<_> = (0..N as u16).map(|index| wq(index, 16)).collect();
+        let driver = self.ats_driver(page_requests).await;
+        let tenants = self.tenants_of(&driver, &wqs).await;
+        tenants.try_into().ok().unwrap()
+    }
+
+    /// The host driver with ATS enabled, and page requests with an allocation. The device is not
+    /// configured yet.
+    pub async fn ats_driver(&self, page_requests: Option<u32>) -> Rc<Driver> {
         let driver = Driver::probe(&self.host).await.unwrap();
         driver.enable_ats(page_requests).await.unwrap();
-        driver.configure(&wqs).await.unwrap();
-        let mut tenants = Vec::new();
-        for wq in wqs {
-            tenants.push(Tenant::new(&driver, wq).await);
-        }
-        self.log.take();
-        tenants.try_into().ok().unwrap()
+        driver
     }
 
     /// The same with page requests, and descriptors may block on faults.
@@ -212,10 +238,15 @@ impl Bench {
     /// A tenant for each queue.
     pub async fn tenants_on(&self, wqs: &[WqConfig]) -> Vec<Tenant> {
         let driver = Driver::probe(&self.host).await.unwrap();
+        self.tenants_of(&driver, wqs).await
+    }
+
+    /// Configures the device; a tenant for each queue.
+    pub async fn tenants_of(&self, driver: &Rc<Driver>, wqs: &[WqConfig]) -> Vec<Tenant> {
         driver.configure(wqs).await.unwrap();
         let mut tenants = Vec::new();
         for wq in wqs {
-            tenants.push(Tenant::new(&driver, *wq).await);
+            tenants.push(Tenant::new(driver, *wq).await);
         }
         self.log.take();
         tenants

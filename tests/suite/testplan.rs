@@ -46,7 +46,22 @@ fn ids() -> impl Iterator<Item = String> {
     series.flat_map(|(prefix, last)| (1..=last).map(move |number| format!("{prefix}{number}")))
 }
 
-/// Everything wrong with `plan`, given the names of all tests there are.
+/// What is wrong with the name of a test, given all tests there are: it must be one of them, from
+/// as far up its path as it takes to tell it from others.
+fn fault(name: &str, tests: &BTreeSet<String>) -> Option<String> {
+    let is_named = |test: &&String| {
+        let folder = test.strip_suffix(name);
+        folder.is_some_and(|folder| folder.is_empty() || folder.ends_with('/'))
+    };
+    let named: Vec<_> = tests.iter().filter(is_named).map(String::as_str).collect();
+    match named[..] {
+        [] => Some(format!("there is no test `{name}`")),
+        [_] => None,
+        _ => Some(format!("`{name}` may be {}", named.join(" or "))),
+    }
+}
+
+/// Everything wrong with `plan`, given all tests there are.
 fn faults(plan: &Plan, tests: &BTreeSet<String>) -> Vec<String> {
     let mut faults = Vec::new();
     let mut seen = BTreeMap::new();
@@ -61,11 +76,8 @@ fn faults(plan: &Plan, tests: &BTreeSet<String>) -> Vec<String> {
                 requirement.id
             ));
         }
-        for test in &requirement.tests {
-            if !tests.contains(test) {
-                faults.push(format!("{}: there is no test `{test}`", requirement.id));
-            }
-        }
+        let wrong = requirement.tests.iter().filter_map(|t| fault(t, tests));
+        faults.extend(wrong.map(|fault| format!("{}: {fault}", requirement.id)));
     }
     for (id, count) in &seen {
         if *count > 1 {
@@ -97,7 +109,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Names of all `#[test]` functions in the workspace, as `file stem::function`.
+/// Names of all `#[test]` functions in the workspace, as `path/to/file::function`.
 fn all_tests() -> BTreeSet<String> {
     let mut files = Vec::new();
     for folder in ["tests/suite", "harness", "sim", "firmware"] {
@@ -105,7 +117,8 @@ fn all_tests() -> BTreeSet<String> {
     }
     let mut names = BTreeSet::new();
     for file in files {
-        let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
+        let path = file.strip_prefix(root()).unwrap().with_extension("");
+        let path = path.to_string_lossy();
         let text = fs::read_to_string(&file).unwrap();
         let mut is_test = false;
         for line in text.lines().map(str::trim) {
@@ -113,7 +126,7 @@ fn all_tests() -> BTreeSet<String> {
                 is_test = true;
             } else if is_test && let Some(rest) = line.split("fn ").nth(1) {
                 let name = rest.split(['(', '<']).next().unwrap_or_default();
-                names.insert(format!("{stem}::{name}"));
+                names.insert(format!("{path}::{name}"));
                 is_test = false;
             }
         }
@@ -160,6 +173,19 @@ fn plan_that_names_a_missing_test_is_rejected() {
     let faults = faults(&plan, &BTreeSet::new());
 
     assert!(faults.contains(&"R1: there is no test `suite::no_such_test`".to_owned()));
+}
+
+#[test]
+fn plan_that_names_a_test_of_two_files_is_rejected() {
+    let plan = plan("[[requirement]]\nid = 'R1'\ntext = 'x'\ntests = ['b::t', 'a/b::t']");
+
+    let faults = faults(
+        &plan,
+        &BTreeSet::from(["a/b::t", "c/b::t"].map(str::to_owned)),
+    );
+
+    let of_r1: Vec<_> = faults.iter().filter(|f| f.starts_with("R1:")).collect();
+    assert_eq!(of_r1, ["R1: `b::t` may be a/b::t or c/b::t"]);
 }
 
 #[test]

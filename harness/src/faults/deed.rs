@@ -32,6 +32,8 @@ pub enum Deed {
     SwapPieces,
     /// A page request group response has this code.
     Response(u8),
+    /// These bits of a Translation Completion's entry flip.
+    FlipEntry(u64),
 }
 
 impl Deed {
@@ -49,6 +51,7 @@ impl Deed {
             Self::Reorder => "reorder",
             Self::SwapPieces => "swap_pieces",
             Self::Response(_) => "response",
+            Self::FlipEntry(_) => "flip_entry",
         }
     }
 }

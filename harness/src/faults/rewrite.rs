@@ -48,6 +48,15 @@ pub(super) fn rewrite(deed: Deed, words: &mut Vec<u32>, random: u64) -> bool {
             words[dword] = words[dword] & !0xf000 | u32::from(code & 0xf) << 12;
             true
         }
+        Deed::FlipEntry(bits) => {
+            let start = payload_at(words);
+            if let [high, low] = &mut words[start..] {
+                // Most significant byte first.
+                *high ^= ((bits >> 32) as u32).swap_bytes();
+                *low ^= (bits as u32).swap_bytes();
+            }
+            true
+        }
         Deed::Drop | Deed::Delay(_) | Deed::Duplicate(_) | Deed::Reorder | Deed::SwapPieces => true,
     }
 }

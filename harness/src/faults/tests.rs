@@ -166,6 +166,27 @@ fn corruption_flips_one_bit_of_the_payload() {
 }
 
 #[test]
+fn flipped_bits_of_an_entry_count_from_its_last_byte() {
+    let completion = Completion {
+        completer: Bdf::new(0, 0, 0),
+        status: CompletionStatus::Success,
+        byte_count: 8,
+        requester: DEVICE,
+        tag: Tag::new(1),
+        lower_address: 0x38,
+        attr: Attributes::default(),
+    };
+    let data = vec![0, 0];
+    let mut words = Vec::new();
+    Tlp::Completion { completion, data }.encode(&mut words);
+
+    let legal = rewrite::rewrite(Deed::FlipEntry(0x0100_0000_0000_0002), &mut words, 0);
+
+    assert!(legal);
+    assert_eq!(words[3..], [0x01, 0x0200_0000]);
+}
+
+#[test]
 fn corrupt_tag_names_another_request() {
     let (_, completions) = run(&[on_tag_2(Deed::CorruptTag)]);
 

@@ -226,8 +226,8 @@ impl<M: TableMemory, E: PageEntry> PageTable<M, E> {
         self.levels
     }
 
-    /// Maps `bytes` from `from` on to `to` on, with 2 MiB pages where both are aligned and 4 KiB
-    /// pages elsewhere.
+    /// Maps `bytes` from `from` on to `to` on, with the largest pages that both are aligned to: 1 GiB,
+    /// 2 MiB, or 4 KiB.
     pub fn map(
         &mut self,
         from: u64,
@@ -239,8 +239,10 @@ impl<M: TableMemory, E: PageEntry> PageTable<M, E> {
         let mut done = 0;
         while done < bytes {
             let (input, output) = (from + done, to + done);
-            let large = (input | output).is_multiple_of(span(2)) && bytes - done >= span(2);
-            let level = if large { 2 } else { 1 };
+            let fits = |level: &u32| {
+                (input | output).is_multiple_of(span(*level)) && bytes - done >= span(*level)
+            };
+            let level = [3, 2].into_iter().find(fits).unwrap_or(1);
             let at = self.entry_address(input, level)?;
             if E::from_raw(self.memory.load(at)?).present() {
                 return Err(TableError::Mapped { from: input });

@@ -112,12 +112,17 @@ fn first_stage_maps_4_kib_and_2_mib_pages() {
 
 #[test]
 fn first_stage_maps_1_gib_pages() {
+    const GIB: u64 = 1 << 30;
     let (mut bench, mut tables) = first(Levels::Four);
-    let gib = 1 << 30;
-    tables.map(5 * gib, 0, 0x1000, RW).unwrap();
-    let page = FirstStageEntry::page(2 * gib, 3, RW).raw();
-    patch(&mut bench, tables.root(), 5 * gib, 3, |_| page);
-    assert_eq!(bench.read(5 * gib + 0x1234_5678), Ok(2 * gib + 0x1234_5678));
+    tables.map(5 * GIB, 2 * GIB, GIB, RW).unwrap();
+    assert_eq!(bench.read(5 * GIB + 0x1234_5678), Ok(2 * GIB + 0x1234_5678));
+    assert!(matches!(
+        tables.unmap(5 * GIB, 0x20_0000),
+        Err(TableError::LargePage {
+            page_bytes: GIB,
+            ..
+        })
+    ));
 }
 
 #[test]
