@@ -97,7 +97,8 @@ module siov_atc_cpl import siov_pkg::*, siov_atc_pkg::*; (
       entry     = payload64(data_q);
       mask      = range_mask(entry[63:12], entry[11]);
       page      = join_page(entry[63:12], tr_i.lk.page, mask);
-      too_small = fn_i.stu != '0 && !mask[6'(fn_i.stu) - 6'd1];
+      // An answer without rights is of no size: VT-d clears S with them.
+      too_small = fn_i.stu != '0 && !mask[6'(fn_i.stu) - 6'd1] && entry[1:0] != '0;
       // Rights of the other mode say nothing about this one.
       granted   = (tr_i.lk.write ? entry[1] : entry[0]) &&
                   entry[4] == (tr_i.lk.tenant.pasid_valid && tr_i.lk.tenant.priv);

@@ -194,3 +194,19 @@ fn translation_smaller_than_the_unit_is_22h() {
         assert_eq!(tenant.read(DATA, 64), [0; 64]);
     });
 }
+
+#[test]
+fn page_that_is_absent_is_03h_whatever_the_unit() {
+    let bench = Bench::new();
+    bench.run(async {
+        let driver = bench.ats_driver(None).await;
+        set_stu_to_2_mib(&Function::of(&driver)).await;
+        driver.configure(&[wq(0, 16)]).await.unwrap();
+        let tenant = Tenant::on_large_page(&driver, wq(0, 16)).await;
+
+        let record = tenant.run(Descriptor::fill(0, 4 * MIB, 64)).await;
+
+        assert_eq!(record.status(), Status::PAGE_FAULT);
+        assert_eq!(record.fault_address.get(), 4 * MIB);
+    });
+}

@@ -194,6 +194,16 @@ CASE(page_smaller_than_stu_is_an_error) {
   CHECK(good.kind == kHit && good.page == 0x803);
 }
 
+CASE(page_without_rights_is_of_no_size) {
+  AtcBench& b = room();
+  b.top.fn_stu_i = 2;
+  b.look_up(lookup(0x57));
+  deny(b);
+  b.next(b.wakes);
+
+  CHECK(b.look_up(lookup(0x57)).status == kFault);
+}
+
 CASE(held_result_cannot_be_evicted) {
   AtcBench& b = room();
   for (uint32_t job = 0; job < 64; ++job) {

@@ -213,6 +213,7 @@ bench! { atc ATC:
     untranslated_only_is_said_and_kept
     rights_of_the_other_mode_do_not_count
     page_smaller_than_stu_is_an_error
+    page_without_rights_is_of_no_size
     held_result_cannot_be_evicted
     one_adi_cannot_evict_another
     row_holds_eight_pages_of_an_adi
