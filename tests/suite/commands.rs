@@ -2,7 +2,8 @@
 // Licensed under the Apache License, Version 2.0, see LICENSE for details.
 // SPDX-License-Identifier: Apache-2.0
 
-//! Commands but for Enable: what each does, and the error codes they end with (DSA 3.15, 5.2, 9.2.13).
+//! Commands but for Enable: what each does, and the error codes they end with (DSA 3.15, 5.2,
+//! 9.2.13).
 
 use siov::dsa::{Command, InterruptTable, Status};
 use siov::scenario::Profile;

@@ -2,7 +2,8 @@
 // Licensed under the Apache License, Version 2.0, see LICENSE for details.
 // SPDX-License-Identifier: Apache-2.0
 
-//! Completion records: when there is one, and how it and the data around it are ordered (DSA 3.7, 8.2).
+//! Completion records: when there is one, and how it and the data around it are ordered (DSA 3.7,
+//! 8.2).
 
 use siov::dsa::{Descriptor, Flags, Status};
 use zerocopy::IntoBytes;
