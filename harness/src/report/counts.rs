@@ -96,6 +96,10 @@ fn page_requests(report: &Report, lines: &mut Vec<Line>) {
             lines.push(Line::new(what, count));
         }
     }
+    if p.stop_markers > 0 {
+        let note = "ends of page requests of a PASID";
+        lines.push(Line::new("Stop Markers", p.stop_markers).with(note));
+    }
 }
 
 fn invalidations(report: &Report, lines: &mut Vec<Line>) {

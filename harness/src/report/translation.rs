@@ -81,6 +81,8 @@ pub struct PageRequests {
     pub response_failure: u64,
     /// From the last request of a group to its answer.
     pub cycles: Durations,
+    /// Stop Markers, which are no requests: they end those of a queue for a PASID.
+    pub stop_markers: u64,
     /// Most groups that waited for an answer at once.
     pub most_outstanding: u64,
     /// From the first request to the last answer.

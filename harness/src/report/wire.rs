@@ -28,8 +28,6 @@ pub struct WireCounts {
     pub page_requests_of: BTreeMap<Pasid, PageRequests>,
     /// Invalidations.
     pub invalidations: Invalidations,
-    /// Stop Markers, which are no page requests.
-    pub stop_markers: u64,
     /// Tags of Translation Requests that are not answered.
     asked: BTreeSet<u16>,
     /// Pages granted and not used yet: first byte, byte after the last.
@@ -149,7 +147,11 @@ impl WireCounts {
         let low = message.header[1];
         let pasid = message.pasid.map(|prefix| prefix.pasid);
         if low & (LAST | RIGHTS) == LAST && pasid.is_some() {
-            self.stop_markers += 1;
+            self.page_requests.stop_markers += 1;
+            if let Some(pasid) = pasid {
+                let counts = self.page_requests_of.entry(pasid).or_default();
+                counts.stop_markers += 1;
+            }
             return;
         }
         if low & LAST != 0 {

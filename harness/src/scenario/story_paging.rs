@@ -26,7 +26,8 @@ impl Facts<'_> {
             .finished
             .iter()
             .filter_map(|guest| {
-                let counts = self.wire.page_requests_of.get(&guest.pasid)?;
+                let counts = self.wire.page_requests_of.get(&guest.pasid);
+                let counts = counts.filter(|counts| counts.requests > 0)?;
                 Some(format!(
                     "{} for {}, {}",
                     grouped(counts.requests),

@@ -172,8 +172,8 @@ fn stop_marker_is_no_page_request() {
     let code = Message::PAGE_REQUEST;
     port.message(Direction::FromDevice, 1, code, [0, 0b100], 0);
 
-    let counts = port.wire.counts();
-    assert_eq!((counts.page_requests.requests, counts.stop_markers), (0, 1));
+    let counts = port.wire.counts().page_requests;
+    assert_eq!((counts.requests, counts.stop_markers), (0, 1));
 }
 
 #[test]
