@@ -146,7 +146,7 @@ module siov_adi_ring import siov_pkg::*; (
 
   always_comb begin
     row_new      = row_d;
-    row_new.told = poppable_o || (row.told && !pop_q);
+    row_new.told = pop_q ? poppable_o : row.told || wakes_o;
   end
 
   assign row_we = pushed_o || pop_q || retire_q;
