@@ -64,8 +64,8 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
   input  stop_t           stop_i,
   output left_t           left_o,
   input  logic            left_next_i,
-  /// Send a Stop Marker, pulse, while `stop_busy_o` is low. That is high while it, or a page request
-  /// of whoever is stopped, has not left.
+  /// Send a Stop Marker, pulse, while `stop_busy_o` is low. That is high while it, or a page
+  /// request of whoever is stopped, has not left.
   input  logic            marker_valid_i,
   input  logic [19:0]     marker_pasid_i,
   output logic            stop_busy_o,
