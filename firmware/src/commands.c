@@ -372,6 +372,13 @@ static uint32_t enable_device(void) {
     }
   }
   set_device_state(ENABLED);
+
+  // Hardware goes to Halt when Bus Master changes from now on. What was before, nobody else sees.
+  if (!FIELD(ctl(SIOV_CTL_PCIE_OFFSET), SIOV_CTL_PCIE_BME) && device_state() == ENABLED) {
+    stop_engines();
+    set_device_state(DISABLED);
+    return SIOV_ERR_BME;
+  }
   return SIOV_ERR_NONE;
 }
 

@@ -107,7 +107,7 @@ fn message(code: u32, routing: u32, payload: u32) -> Vec<u32> {
 
 /// Where config requests go: the function under test, plus `number`.
 fn config_target(function: &Function, number: u32, register: u16) -> u32 {
-    u32::from(function.info.bdf.raw()) + number << 16 | u32::from(register)
+    ((u32::from(function.info.bdf.raw()) + number) << 16) | u32::from(register)
 }
 
 fn scratch(function: &Function) -> u64 {
@@ -162,23 +162,29 @@ impl Trace {
 
     /// Of a non-posted request that its completion calls an error: advisory.
     fn advisory(answer: u32, error: u32) -> Self {
-        let unsupported = error == UNSUPPORTED_REQUEST;
+        let unsupported = match error {
+            UNSUPPORTED_REQUEST => UNSUPPORTED_FOUND,
+            _ => 0,
+        };
         Self {
             answers: vec![answer],
             messages: vec![ERR_COR],
             uncorrectable: error,
             correctable: ADVISORY,
-            device: CORRECTABLE_FOUND | u32::from(unsupported) * UNSUPPORTED_FOUND,
+            device: CORRECTABLE_FOUND | unsupported,
         }
     }
 
     /// Of a posted TLP that is dropped.
     fn non_fatal(error: u32) -> Self {
-        let unsupported = error == UNSUPPORTED_REQUEST;
+        let unsupported = match error {
+            UNSUPPORTED_REQUEST => UNSUPPORTED_FOUND,
+            _ => 0,
+        };
         Self {
             messages: vec![ERR_NONFATAL],
             uncorrectable: error,
-            device: NON_FATAL_FOUND | u32::from(unsupported) * UNSUPPORTED_FOUND,
+            device: NON_FATAL_FOUND | unsupported,
             ..Self::nothing()
         }
     }

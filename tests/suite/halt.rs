@@ -4,12 +4,14 @@
 
 //! Halt: what leads to it, who hears of it, and that only FLR leads out (DSA Table 9-2).
 
+use std::collections::BTreeSet;
+
 use siov::dsa::{Command, Status};
 use siov::host::DriverError;
 use siov_firmware::regs;
 
 use crate::bench::{Bench, Function};
-use crate::one_queue::{PASID_CONTROL, running, state};
+use crate::one_queue::{PASID_CONTROL, configured, running, state};
 
 #[test]
 fn bus_master_disabled_while_the_device_is_enabled_halts_it() {
@@ -25,6 +27,37 @@ fn bus_master_disabled_while_the_device_is_enabled_halts_it() {
         let cause = function.read32(regs::SIOV_INTCAUSE_OFFSET).await;
         assert_eq!(cause & regs::SIOV_INTCAUSE_HALT_MASK, 0, "GENCTRL is 0");
     });
+}
+
+/// Whenever Bus Master is cleared while Enable Device runs, somebody notices: the command, which
+/// then fails with 12h, or the hardware, which goes to Halt.
+#[test]
+fn device_is_never_enabled_without_bus_master() {
+    const NO_BUS_MASTER: u32 = 0x12;
+    const ERROR: u32 = 0xff;
+    let mut outcomes = BTreeSet::new();
+    for delay in (0..12_000).step_by(200) {
+        let bench = Bench::new();
+        bench.run(async {
+            let function = configured(&bench).await;
+            function.read32(regs::SIOV_GENSTS_OFFSET).await;
+            let enable = Command::EnableDevice.word(false);
+            function.write32(regs::SIOV_CMD_OFFSET, enable);
+            bench.host.sleep(delay).await;
+
+            function.set_config(4, 2).await;
+
+            let status = loop {
+                let status = function.read32(regs::SIOV_CMDSTATUS_OFFSET).await;
+                if status & regs::SIOV_CMDSTATUS_ACTIVE_MASK == 0 {
+                    break status;
+                }
+            };
+            outcomes.insert((status & ERROR, state(&function).await));
+        });
+    }
+
+    assert_eq!(outcomes, BTreeSet::from([(NO_BUS_MASTER, 0), (0, 3)]));
 }
 
 #[test]
