@@ -205,6 +205,7 @@ impl Injector {
                 outgoing.deliberate = true;
             }
             Some(Deed::SwapPieces) => {
+                lost(completes.unwrap_or_default());
                 outgoing.deliberate = true;
                 self.held = Some((outgoing, completes.unwrap_or_default()));
                 return;
@@ -270,7 +271,7 @@ impl Injector {
 /// Whether a completion is not the last of its request.
 fn has_more(tlp: &TlpRef<'_>) -> bool {
     match tlp {
-        Tlp::Completion { completion, data } => {
+        Tlp::Completion { completion, data } if !data.is_empty() => {
             let skipped = usize::from(completion.lower_address & 3);
             usize::from(completion.byte_count) > data.len() * 4 - skipped.min(data.len() * 4)
         }

@@ -257,7 +257,8 @@ impl Job {
         match status {
             Status::SUCCESS => {
                 let reaches = self.goal == Goal::Done || !translated && self.goal == Goal::NoDestination;
-                reaches && !read && !(translation && !evicted)
+                // A translation may be asked for again.
+                reaches && !read
             }
             Status::READ_ERROR => read || !translated && self.goal == Goal::NoSource,
             Status::TRANSLATION_ERROR => translation || no_requests && asks,
