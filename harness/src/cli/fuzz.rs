@@ -12,8 +12,10 @@ use clap::ValueEnum;
 use super::error::CliError;
 use super::files;
 use crate::fuzz::{self, Options, Outcome, Translation};
+use crate::pcie::TlpListener;
 use crate::rtl::RtlEndpoint;
 use crate::scenario::Profile;
+use crate::trace::JsonlTrace;
 
 /// Options of `siov fuzz`.
 #[derive(Debug, clap::Args)]
@@ -39,6 +41,9 @@ pub struct Args {
     /// Sizes of the device.
     #[arg(long, value_enum, default_value_t)]
     pub profile: Profile,
+    /// Write every TLP, one JSON object a line.
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub trace: Option<PathBuf>,
     /// Write waves of the whole device, for GTKWave.
     #[arg(long, value_name = "FILE.fst")]
     pub wave: Option<PathBuf>,
@@ -59,6 +64,10 @@ fn one(args: &Args, seed: u64) -> Result<(), CliError> {
         resets: !args.no_resets,
         translation: args.translation,
     };
+    let mut listeners: Vec<Box<dyn TlpListener>> = Vec::new();
+    if let Some(path) = &args.trace {
+        listeners.push(Box::new(JsonlTrace::new(files::create(path)?)));
+    }
     let start = Instant::now();
     let mut next = STEP;
     let progress = |so_far: &Outcome| {
@@ -73,11 +82,10 @@ fn one(args: &Args, seed: u64) -> Result<(), CliError> {
             eprintln!("seed {seed}: {lives} lives, {host_tlps} TLPs of the host, {cycles} cycles");
         }
     };
-    let outcome = fuzz::run(Box::new(endpoint), &options, progress).map_err(|source| {
-        CliError::Fuzz {
-            command: command(args, seed),
-            source,
-        }
+    let outcome = fuzz::run(Box::new(endpoint), &options, listeners, progress);
+    let outcome = outcome.map_err(|source| CliError::Fuzz {
+        command: command(args, seed),
+        source,
     })?;
     let seconds = start.elapsed().as_secs_f64();
     files::print(&format!(

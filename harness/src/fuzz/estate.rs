@@ -62,6 +62,11 @@ impl Place {
         address / PAGE_SIZE == self.record() / PAGE_SIZE
     }
 
+    /// Whether an address is never mapped.
+    pub fn is_void(address: u64) -> bool {
+        address >= BASE + PAGES * PAGE_SIZE
+    }
+
     /// Whose an address is.
     pub fn of(address: u64) -> Option<Self> {
         let page = address.checked_sub(BASE)? / PAGE_SIZE;
@@ -195,4 +200,48 @@ fn pieces(address: u64, bytes: usize) -> impl Iterator<Item = (u64, Range<usize>
         done += now;
         (now > 0).then_some((at, piece))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn estate() -> Estate {
+        Estate::new(&Memory::new(1 << 20).unwrap(), 0).unwrap()
+    }
+
+    #[test]
+    fn page_keeps_its_contents_when_it_moves() {
+        let estate = estate();
+        let source = Place(3).source();
+        estate.write(source, &[1, 2, 3]).unwrap();
+
+        estate.relocate(source).unwrap();
+
+        assert_eq!(estate.read(source, 3).unwrap(), [1, 2, 3]);
+        assert!(estate.verify().is_ok());
+    }
+
+    #[test]
+    fn write_to_a_page_that_was_taken_away_is_found() {
+        let estate = estate();
+        let old = estate.hpa(Place(3).source());
+        estate.relocate(Place(3).source()).unwrap();
+
+        estate.memory.write(old.offset(77), &[0]).unwrap();
+
+        let wrong = estate.verify().unwrap_err().to_string();
+        assert!(wrong.contains("taken away"), "{wrong}");
+    }
+
+    #[test]
+    fn each_slot_finds_its_own_addresses() {
+        for slot in 0..SLOTS {
+            let place = Place(slot);
+            for address in [place.record(), place.destination() + 0x1fff, place.void(7)] {
+                assert_eq!(Place::of(address).map(|place| place.0), Some(slot));
+            }
+        }
+        assert!(Place::of(BASE - 1).is_none());
+    }
 }

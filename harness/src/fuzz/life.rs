@@ -210,6 +210,7 @@ async fn die(world: &World, driver: &Driver, death: Death) -> Result<(), FuzzErr
     for tenant in &tenants {
         tenant.gate.end();
         tenant.settle(world)?;
+        tenant.start_counting();
     }
     Ok(())
 }
@@ -262,10 +263,14 @@ async fn examine(world: &World, driver: &Driver, tally: &Tally) -> Result<(), Fu
     if driver.halted() {
         return wrong("the device has halted".to_owned());
     }
-    if let Some((cycle, msi)) = host.take_unclaimed_msis().first() {
-        return wrong(format!(
-            "cycle {cycle}: interrupt {msi:x?} belongs to nobody"
-        ));
+    for fault in driver.take_faults() {
+        let explained = fault.pasid.is_some_and(|pasid| {
+            let mut tenants = world.tenants().into_iter();
+            tenants.any(|tenant| tenant.may_have_asked(pasid, fault.address.0, world.mode))
+        });
+        if !explained {
+            return wrong(format!("nobody has asked for what was blocked: {fault}"));
+        }
     }
     if let Some(error) = driver.take_unowned_errors().first() {
         return wrong(format!("software error {error:x?} belongs to nobody"));
@@ -275,7 +280,8 @@ async fn examine(world: &World, driver: &Driver, tally: &Tally) -> Result<(), Fu
     }
     world.attribute();
     for tenant in world.tenants() {
-        tenant.estate.verify()?;
+        tenant.settle(world)?;
+        tenant.check_interrupts()?;
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ use crate::endpoint::Endpoint;
 use crate::faults::Injected;
 use crate::host::DriverError;
 use crate::mem::{Memory, MemoryError};
-use crate::pcie::{AccessError, Host, Knobs};
+use crate::pcie::{AccessError, Host, Knobs, RunError, TlpListener};
 use estate::Estate;
 use life::Plan;
 use tally::Tally;
@@ -79,7 +79,7 @@ pub struct Options {
 pub enum FuzzError {
     /// The run stopped: a rule was broken, an assertion fired, or nothing moved any more.
     #[error(transparent)]
-    Run(#[from] crate::pcie::RunError),
+    Run(#[from] RunError),
     /// The host driver could not go on.
     #[error("host driver: {0}")]
     Driver(#[from] DriverError),
@@ -141,10 +141,12 @@ impl Dice {
     }
 }
 
-/// Plays random traffic on a device. Calls `alive` after each life with what has come so far.
+/// Plays random traffic on a device, before these listeners. Calls `alive` after each life with
+/// what has come so far.
 pub fn run(
     endpoint: Box<dyn Endpoint>,
     options: &Options,
+    listeners: Vec<Box<dyn TlpListener>>,
     mut alive: impl FnMut(&Outcome),
 ) -> Result<Outcome, FuzzError> {
     const SHORTEST: u64 = 3_000;
@@ -153,6 +155,9 @@ pub fn run(
     let host = Host::new(endpoint, Memory::new(MEMORY)?, knobs(options.seed, &mut dice));
     let tally = Tally::default();
     host.add_listener(Box::new(tally.clone()));
+    for listener in listeners {
+        host.add_listener(listener);
+    }
     if options.faults {
         trouble::inject(&host);
     }
@@ -186,6 +191,7 @@ pub fn run(
         }
         alive(&outcome);
     }
+    host.finish_listeners().map_err(RunError::from)?;
     Ok(outcome)
 }
 

@@ -43,6 +43,8 @@ pub struct Tenant {
     /// Held while something is done to the whole of it.
     pub(super) turn: Mutex<()>,
     adi: RefCell<Rc<Adi>>,
+    /// All that it has had.
+    pasids: RefCell<Vec<Pasid>>,
     errors: RefCell<mpsc::UnboundedReceiver<SoftwareError>>,
     handle: Cell<u16>,
     jobs: RefCell<Vec<Option<Job>>>,
@@ -81,6 +83,7 @@ impl Tenant {
             absent: RefCell::default(),
             slots: (0..SLOTS).map(|_| Mutex::default()).collect(),
             turn: Mutex::default(),
+            pasids: RefCell::new(vec![adi.pasid()]),
             adi: RefCell::new(Rc::new(adi)),
             errors: RefCell::new(errors),
             handle: Cell::new(0),
@@ -99,9 +102,16 @@ impl Tenant {
     /// Takes another ADI in place of the one that was revoked.
     pub fn replace_adi(&self) -> Result<(), FuzzError> {
         let (adi, errors) = self.driver.assign(self.wq, &self.space)?;
+        self.pasids.borrow_mut().push(adi.pasid());
         self.adi.replace(Rc::new(adi));
         self.errors.replace(errors);
         Ok(())
+    }
+
+    /// Whether a request of this PASID for this address is one of its jobs'.
+    pub fn may_have_asked(&self, pasid: Pasid, address: u64, mode: Translation) -> bool {
+        let unmapped = Place::is_void(address) || mode != Translation::None;
+        self.pasids.borrow().contains(&pasid) && Place::of(address).is_some() && unmapped
     }
 
     pub fn pasid(&self) -> Pasid {
@@ -114,8 +124,13 @@ impl Tenant {
 
     pub fn set_handle(&self, handle: u16) {
         self.handle.set(handle);
-        self.bells.restart(self.adi().vector().count().count);
+        self.start_counting();
         self.changed.notify_waiters();
+    }
+
+    /// Interrupts so far do not count.
+    pub fn start_counting(&self) {
+        self.bells.restart(self.adi().vector().count().count);
     }
 
     pub fn statuses(&self) -> BTreeMap<u8, u64> {
@@ -172,7 +187,9 @@ impl Tenant {
         let mut job = Job::draw(&mut dice, place, &self.estate, handles, world.mode)?;
         let (portal, line) = (job.portal, 64 * dice.below(64));
         drop(dice);
-        self.clear_record(place)?;
+        if self.record(slot)?.is_some() {
+            return Err(self.wrong(format!("slot {slot}: a second record")));
+        }
         job.harm.lost = self.losing.get();
         for &page in self.absent.borrow().iter() {
             evict(&mut job, page);
@@ -208,7 +225,7 @@ impl Tenant {
         Ok(record.filter(|record| record.status() != Status::NONE))
     }
 
-    /// A second record would be seen.
+    /// For the next job. A second record of this one would be seen.
     fn clear_record(&self, place: Place) -> Result<(), FuzzError> {
         Ok(self
             .estate

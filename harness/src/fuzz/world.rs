@@ -44,11 +44,16 @@ impl World {
         self.tenants.borrow().clone()
     }
 
-    /// The interrupt handle of the tenant after this one.
+    /// An interrupt handle that is not this tenant's: of the one after it, which may just be losing
+    /// it to this one.
     pub fn handle_of_another(&self, tenant: &Tenant) -> u16 {
+        const NOBODYS: u16 = 200;
         let tenants = self.tenants.borrow();
         let next = (usize::from(tenant.wq.index) + 1) % tenants.len();
-        tenants[next].handle()
+        match tenants[next].handle() {
+            handle if handle == tenant.handle() => NOBODYS,
+            handle => handle,
+        }
     }
 
     /// Tells tenants which of their jobs were hit by faults so far.
