@@ -77,7 +77,6 @@ impl Translations {
     pub fn clear(&mut self) {
         *self = Self::new(self.timeout);
     }
-    }
 
     /// The device's cache was emptied; invalidations are still answered.
     pub fn forget(&mut self) {

@@ -29,7 +29,7 @@ pub struct Args {
     /// Seeds to try, one after the other, from `--seed` on.
     #[arg(long, default_value_t = 1)]
     pub runs: u64,
-    /// Lose, delay, double, reorder, break and refuse no TLP.
+    /// Lose, delay, double, reorder, break and refuse no TLP, and withhold no credits.
     #[arg(long)]
     pub no_faults: bool,
     /// Abort and reset nothing while it works.
@@ -97,7 +97,13 @@ fn one(args: &Args, seed: u64) -> Result<(), CliError> {
 
 /// What repeats the run of this seed.
 fn command(args: &Args, seed: u64) -> String {
-    let flag = |given, flag: &str| if given { flag.to_owned() } else { String::new() };
+    let flag = |given, flag: &str| {
+        if given {
+            flag.to_owned()
+        } else {
+            String::new()
+        }
+    };
     [
         format!("siov fuzz --tlps {} --seed {seed}", args.tlps),
         flag(args.no_faults, " --no-faults"),
@@ -110,5 +116,7 @@ fn command(args: &Args, seed: u64) -> String {
 
 fn option<T: ValueEnum>(name: &str, value: Option<T>) -> String {
     let value = value.and_then(|value| value.to_possible_value());
-    value.map_or_else(String::new, |value| format!(" --{name} {}", value.get_name()))
+    value.map_or_else(String::new, |value| {
+        format!(" --{name} {}", value.get_name())
+    })
 }

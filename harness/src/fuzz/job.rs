@@ -122,7 +122,7 @@ impl Job {
                 Status::BAD_TRANSFER_SIZE,
             ),
             5 => refused(
-                Descriptor::memory_move(from, to, MAX_TRANSFER as u32 + 1),
+                Descriptor::memory_move(from, to, MAX_TRANSFER + 1),
                 Status::BAD_TRANSFER_SIZE,
             ),
             6 => {
@@ -134,10 +134,7 @@ impl Job {
                 Descriptor::memory_move(to, to + 1, bytes.max(2)),
                 Status::OVERLAPPING_BUFFERS,
             ),
-            8 => refused(
-                good.with_flags(Flags::CHECK_RESULT),
-                Status::INVALID_FLAGS,
-            ),
+            8 => refused(good.with_flags(Flags::CHECK_RESULT), Status::INVALID_FLAGS),
             9 => refused(
                 fill.with_interrupt(handles.foreign),
                 Status::BAD_INTERRUPT_HANDLE,
@@ -221,10 +218,7 @@ impl Job {
             return;
         }
         self.before = estate.expected(self.descriptor.dst.get(), self.bytes());
-        let long = self
-            .descriptor
-            .flags()
-            .contains(Flags::FILL_PATTERN_16);
+        let long = self.descriptor.flags().contains(Flags::FILL_PATTERN_16);
         let period = if long { 16 } else { 8 };
         let pattern = pattern.map(u64::to_le_bytes).concat();
         self.wanted = match (self.goal, self.descriptor.opcode()) {
@@ -256,7 +250,8 @@ impl Job {
         }
         match status {
             Status::SUCCESS => {
-                let reaches = self.goal == Goal::Done || !translated && self.goal == Goal::NoDestination;
+                let reaches =
+                    self.goal == Goal::Done || !translated && self.goal == Goal::NoDestination;
                 // A translation may be asked for again.
                 reaches && !read
             }
@@ -349,9 +344,8 @@ impl Job {
         };
         let destination = self.descriptor.dst.get();
         let found = estate.read(destination, bytes)?;
-        let wrong = (0..bytes).find(|&i| {
-            found[i] != self.wanted[i] && (i < done || found[i] != self.before[i])
-        });
+        let wrong = (0..bytes)
+            .find(|&i| found[i] != self.wanted[i] && (i < done || found[i] != self.before[i]));
         estate.expect(destination, &found);
         match wrong {
             None => Ok(()),
@@ -373,6 +367,10 @@ impl std::fmt::Display for Job {
             harm,
             ..
         } = self;
-        write!(f, "slot {}, goal {goal:?}, {harm:?}, {descriptor:x?}", place.0)
+        write!(
+            f,
+            "slot {}, goal {goal:?}, {harm:?}, {descriptor:x?}",
+            place.0
+        )
     }
 }

@@ -18,7 +18,6 @@ use super::world::World;
 use super::{Dice, FuzzError, Translation, noise};
 use crate::dsa::{Command, CommandStatus};
 use crate::host::{Driver, DriverError, WqConfig};
-use crate::iommu::regs as iommu_regs;
 use crate::pcie::Host;
 
 /// How it ends.
@@ -41,6 +40,8 @@ pub struct Plan {
     /// TLPs of the host, counted from the first life on, after which it ends.
     pub until: u64,
     pub mode: Translation,
+    /// Whether credits are withheld now and then.
+    pub faults: bool,
     /// Whether it may end otherwise than by a drain, and tenants may.
     pub resets: bool,
 }
@@ -64,14 +65,14 @@ pub async fn live(
 ) -> Result<Obituary, FuzzError> {
     let stream = |n| Dice::new(plan.seed, (plan.number + 1) * STREAMS + n);
     let world = World::new(host, plan.mode, plan.resets);
-    let driver = bring_up(&world, estates, plan.number, &stream).await?;
+    let driver = bring_up(&world, estates, &stream).await?;
     let tenants = world.tenants();
     let work = try_join_all(tenants.iter().map(|tenant| tenant.work(&world)));
     let listeners = try_join_all(tenants.iter().map(|tenant| tenant.listen(&world)));
     let manage = async {
         let owners = try_join_all(tenants.iter().map(|tenant| tenant.own(&world)));
         let conductor = conduct(&world, tally, stream(1), plan.until);
-        let noise = noise::make(host, &driver, tally, stream(2), &world.ending);
+        let noise = noise::make(host, &driver, tally, stream(2), plan.faults, &world.ending);
         let (_, (), noise) = try_join3(owners, conductor, noise).await?;
         die(&world, &driver, draw_death(stream(3), plan.resets)).await?;
         Ok(noise)
@@ -92,14 +93,10 @@ pub async fn live(
 async fn bring_up(
     world: &Rc<World>,
     estates: &[Rc<Estate>],
-    number: u64,
     stream: &impl Fn(u64) -> Dice,
 ) -> Result<Rc<Driver>, FuzzError> {
     const ALLOCATION: u32 = 32;
     let host = &world.host;
-    if number > 0 {
-        hand_over_iommu(host);
-    }
     let driver = Driver::probe(host).await?;
     configure_function(&driver).await?;
     match world.mode {
@@ -124,15 +121,6 @@ async fn bring_up(
         world.add(tenant);
     }
     Ok(driver)
-}
-
-/// Leaves the IOMMU to the next driver as reset leaves it: off. Commands are given one by one.
-fn hand_over_iommu(host: &Host) {
-    let mut left = iommu_regs::TE | iommu_regs::IRE | iommu_regs::QIE;
-    for command in [iommu_regs::TE, iommu_regs::IRE, iommu_regs::QIE] {
-        left &= !command;
-        host.iommu_write32(iommu_regs::GCMD, left);
-    }
 }
 
 /// Short completion timeouts; no translation and no page requests from a life before.

@@ -66,7 +66,8 @@ pub struct Options {
     pub tlps: u64,
     /// Seed of every choice.
     pub seed: u64,
-    /// Whether TLPs are lost, late, doubled, reordered, broken or refused at the port.
+    /// Whether TLPs are lost, late, doubled, reordered, broken or refused at the port, and credits
+    /// withheld.
     pub faults: bool,
     /// Whether queues and the device are aborted and reset under load.
     pub resets: bool,
@@ -152,7 +153,11 @@ pub fn run(
     const SHORTEST: u64 = 3_000;
     const LONGEST: u64 = 30_000;
     let mut dice = Dice::new(options.seed, 0);
-    let host = Host::new(endpoint, Memory::new(MEMORY)?, knobs(options.seed, &mut dice));
+    let host = Host::new(
+        endpoint,
+        Memory::new(MEMORY)?,
+        knobs(options.seed, &mut dice),
+    );
     let tally = Tally::default();
     host.add_listener(Box::new(tally.clone()));
     for listener in listeners {
@@ -175,6 +180,7 @@ pub fn run(
             number: outcome.lives,
             until: (outcome.host_tlps + length).min(options.tlps),
             mode: options.translation.unwrap_or(mode),
+            faults: options.faults,
             resets: options.resets,
         };
         let life = host.run(life::live(&host, &tally, &estates, plan))??;

@@ -36,12 +36,14 @@ struct Noise<'a> {
     counts: BTreeMap<&'static str, u64>,
 }
 
-/// Makes noise until the end is near; what it sent.
+/// Makes noise until the end is near, and with `stalls` lets the device wait for credits; what it
+/// sent.
 pub async fn make(
     host: &Host,
     driver: &Driver,
     tally: &Tally,
     dice: Dice,
+    stalls: bool,
     ending: &Cell<bool>,
 ) -> Result<BTreeMap<&'static str, u64>, FuzzError> {
     let info = driver.info();
@@ -64,7 +66,7 @@ pub async fn make(
         let pause = 1 + noise.dice.below(100);
         host.sleep(pause).await;
         noise.one();
-        if noise.dice.one_in(500) {
+        if stalls && noise.dice.one_in(500) {
             noise.stall().await;
         }
     }

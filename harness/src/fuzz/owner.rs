@@ -266,11 +266,7 @@ impl Tenant {
         const LONGEST: u64 = 2_000;
         let (place, n, cycles) = {
             let mut dice = self.dice();
-            (
-                Place(dice.below(SLOTS)),
-                dice.long(),
-                dice.below(LONGEST),
-            )
+            (Place(dice.below(SLOTS)), dice.long(), dice.below(LONGEST))
         };
         // Without page requests a record that has no page is lost, so that is rarer.
         let page = match world.mode == Translation::Pri || n.is_multiple_of(8) {

@@ -19,7 +19,7 @@ use super::world::World;
 use super::{Dice, FuzzError, Translation};
 use crate::dsa::{CompletionRecord, SoftwareError, Status};
 use crate::faults::Kind;
-use crate::host::{Adi, AddressSpace, Demand, Driver, Paged, WqConfig};
+use crate::host::{AddressSpace, Adi, Demand, Driver, Paged, WqConfig};
 use crate::mem::{Gpa, PAGE_SIZE};
 use crate::pcie::{Host, Pasid};
 
@@ -272,7 +272,9 @@ impl Tenant {
             true => self.bells.due(),
             false => {}
         }
-        let reports = Status::KNOWN.iter().filter(|status| job.may_report(**status));
+        let reports = Status::KNOWN
+            .iter()
+            .filter(|status| job.may_report(**status));
         self.reports
             .borrow_mut()
             .extend(reports.map(|status| status.code()));

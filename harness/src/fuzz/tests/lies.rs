@@ -6,9 +6,7 @@
 
 use siov_firmware::regs;
 
-use super::liar::{
-    BAR0, Liar, Lie, is_completion_interrupt, is_data, is_own_interrupt, is_record,
-};
+use super::liar::{BAR0, Liar, Lie, is_completion_interrupt, is_data, is_own_interrupt, is_record};
 use super::*;
 use crate::dsa::Status;
 use crate::pcie::tlp::{CompletionStatus, PasidPrefix, Tlp, TlpRef};
@@ -123,27 +121,37 @@ fn record_that_is_lost() {
     assert_says(&found, "without its record");
 }
 
+/// Says a record again when a few more TLPs have passed.
+#[derive(Default)]
+struct Again {
+    records: u64,
+    kept: Option<(u64, Tlp)>,
+}
+
+impl Lie for Again {
+    fn says(&mut self, tlp: Tlp, _: Option<u64>) -> Vec<Tlp> {
+        const LATER: u64 = 3;
+        if is_record(&tlp) {
+            self.records += 1;
+            if self.records == 60 {
+                self.kept = Some((LATER, tlp.clone()));
+                return vec![tlp];
+            }
+        }
+        let mut said = vec![tlp];
+        if let Some((left, _)) = &mut self.kept {
+            *left -= 1;
+            if *left == 0 {
+                said.extend(self.kept.take().map(|(_, tlp)| tlp));
+            }
+        }
+        said
+    }
+}
+
 #[test]
 fn record_that_comes_twice() {
-    struct Again(Once<fn(&Tlp) -> bool, fn(Tlp) -> Vec<Tlp>>, Option<(u64, Tlp)>);
-    impl Lie for Again {
-        fn says(&mut self, tlp: Tlp, register: Option<u64>) -> Vec<Tlp> {
-            const LATER: u64 = 3;
-            let before = self.0.seen;
-            let mut said = self.0.says(tlp, register);
-            if self.0.seen == 60 && before == 59 {
-                self.1 = Some((0, said[0].clone()));
-            } else if let Some((passed, _)) = &mut self.1 {
-                *passed += 1;
-                if *passed == LATER {
-                    said.extend(self.1.take().map(|(_, tlp)| tlp));
-                }
-            }
-            said
-        }
-    }
-
-    let found = found(Again(once(is_record, |tlp| vec![tlp]), None));
+    let found = found(Again::default());
 
     assert_says(&found, "a second record");
 }
@@ -237,7 +245,10 @@ fn interrupt_that_is_lost() {
 fn interrupt_that_comes_twice() {
     let found = found(once(is_completion_interrupt, |tlp| vec![tlp.clone(), tlp]));
 
-    assert_says(&found, "a completion interrupt came that nobody has asked for");
+    assert_says(
+        &found,
+        "a completion interrupt came that nobody has asked for",
+    );
 }
 
 #[test]
@@ -270,7 +281,10 @@ fn mask_that_does_not_hold() {
 
 #[test]
 fn drain_that_is_over_too_early() {
-    let found = found(late(|tlp| is_record(tlp) || is_completion_interrupt(tlp), 400));
+    let found = found(late(
+        |tlp| is_record(tlp) || is_completion_interrupt(tlp),
+        400,
+    ));
 
     assert_says(&found, "drained, but without its record");
 }
