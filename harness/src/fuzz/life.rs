@@ -225,23 +225,28 @@ async fn function_level_reset(driver: &Driver) -> Result<(), DriverError> {
     const CAP_PCIE: u8 = 0x10;
     const DEVCTL: u16 = 8;
     const INITIATE_FLR: u32 = 1 << 15;
-    /// The longest that it waits for reads (rtl/mgmt), and some time for the rest.
-    const LONG: u64 = 70_000;
+    const VENDOR_ID: u16 = 0;
     let (host, info) = (driver.host(), driver.info());
     let cap = info.capability(CAP_PCIE);
     let devctl = cap.ok_or(DriverError::Missing("PCIe capability"))? + DEVCTL;
     let value = host.config_read32(info.bdf, devctl).await? | INITIATE_FLR;
     host.config_write(info.bdf, devctl, value, 0b0011).await?;
-    host.sleep(LONG).await;
+    // Answered when it is over.
+    host.config_read32(info.bdf, VENDOR_ID).await?;
     Ok(())
 }
 
 /// Waits until the device has nothing to do, and looks whether nothing is left.
 async fn examine(world: &World, driver: &Driver, tally: &Tally) -> Result<(), FuzzError> {
+    const SOME_TIME: u64 = 3_000;
     /// More than a tag rests that timed out: 16 timeouts.
     const LONG: u64 = 75_000;
     let host = &world.host;
-    host.sleep(LONG).await;
+    let since = host.now();
+    host.sleep(SOME_TIME).await;
+    while !host.device_idle() && host.now() - since < LONG {
+        host.sleep(SOME_TIME).await;
+    }
     let wrong = |message: String| Err(FuzzError::Wrong(message));
     if !host.device_idle() {
         return wrong(format!(
