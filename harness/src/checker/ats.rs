@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::outstanding::{Kind, Slot};
 use super::rule::{Rule, Verdict, demand};
+use crate::endpoint::Cycle;
 use crate::pcie::Bdf;
 use crate::pcie::tlp::{MemRequest, Message};
 
@@ -47,6 +48,7 @@ struct Rights {
 struct Invalidation {
     requester: Option<Bdf>,
     completions: u8,
+    sent: Cycle,
 }
 
 /// All translations given and invalidations sent.
@@ -58,12 +60,22 @@ pub(super) struct Translations {
     /// Sizes in `pages`, bit n for 2^n bytes.
     sizes: u64,
     invalidations: [Invalidation; ITAGS],
+    /// Cycles after which the host may take an invalidation for failed (PCIe 10.3.4).
+    timeout: u64,
 }
 
 impl Translations {
+    /// A device that has nothing, and so many cycles to complete an invalidation.
+    pub fn new(timeout: u64) -> Self {
+        Self {
+            timeout,
+            ..Self::default()
+        }
+    }
+
     /// The device has nothing, and answers nothing.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self::new(self.timeout);
     }
 
     /// The device's cache was emptied; invalidations are still answered.
@@ -149,17 +161,19 @@ impl Translations {
     }
 
     /// Whether the ITag of an Invalidate Request is free.
-    pub fn itag_free(&self, message: &Message) -> Verdict {
-        let busy = self.invalidations[itag(message)].requester.is_some();
+    pub fn itag_free(&self, message: &Message, cycle: Cycle) -> Verdict {
+        let invalidation = &self.invalidations[itag(message)];
+        let busy = invalidation.requester.is_some() && cycle < invalidation.sent + self.timeout;
         demand(!busy, Rule::InvalidateTag)
     }
 
     /// An Invalidate Request was sent.
-    pub fn invalidating(&mut self, message: &Message, data: &[u32]) {
+    pub fn invalidating(&mut self, message: &Message, data: &[u32], cycle: Cycle) {
         let itag = itag(message);
         self.invalidations[itag] = Invalidation {
             requester: Some(message.requester),
             completions: 0,
+            sent: cycle,
         };
         let value = big_endian(data);
         let size = size_log2(value);

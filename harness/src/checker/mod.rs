@@ -33,7 +33,7 @@ use crate::mem::{Hpa, Memory};
 use crate::pcie::tlp::{
     AddressType, Attributes, Completion, CompletionStatus, MemRequest, Message, Tlp,
 };
-use crate::pcie::{Bdf, Direction, Msi, Rcb, Tag, TlpEvent};
+use crate::pcie::{Bdf, Direction, Knobs, Msi, Tag, TlpEvent};
 use ats::Translations;
 use config::{Config, Effect};
 use credits::Budget;
@@ -108,20 +108,20 @@ pub struct Checker {
 const ENDPOINT_BOUNDARY: u64 = 128;
 
 impl Checker {
-    /// A checker for a device fresh from reset, below a root complex of this ID. It looks for
-    /// completion records in `memory`.
-    pub fn new(root: Bdf, boundary: Rcb, memory: Memory) -> Self {
+    /// A checker for a device fresh from reset, below a root complex with these settings. It looks
+    /// for completion records in `memory`.
+    pub fn new(knobs: &Knobs, memory: Memory) -> Self {
         Self {
             memory,
-            root,
-            boundary: boundary as u64,
+            root: knobs.root,
+            boundary: knobs.rcb as u64,
             device: None,
             config: Config::default(),
             resetting: false,
             upstream: Outstanding::default(),
             downstream: Outstanding::default(),
             strangers: Strangers::default(),
-            translations: Translations::default(),
+            translations: Translations::new(knobs.invalidation_timeout),
             groups: Groups::default(),
             budget: Budget::default(),
             records: Records::default(),
@@ -250,8 +250,8 @@ impl Checker {
     fn host_message(&mut self, message: &Message, data: &[u32], cycle: Cycle) -> Verdict {
         match message.code {
             INVALIDATE_REQUEST => {
-                self.translations.itag_free(message)?;
-                self.translations.invalidating(message, data);
+                self.translations.itag_free(message, cycle)?;
+                self.translations.invalidating(message, data, cycle);
             }
             PRG_RESPONSE => {
                 self.groups.expected(message)?;
@@ -302,8 +302,8 @@ impl Checker {
             }
             Tlp::Completion { completion, .. } => self.upstream.excuse(completion.tag),
             Tlp::Message { message, data } => match message.code {
-                INVALIDATE_REQUEST if self.translations.itag_free(message).is_ok() => {
-                    self.translations.invalidating(message, data);
+                INVALIDATE_REQUEST if self.translations.itag_free(message, event.cycle).is_ok() => {
+                    self.translations.invalidating(message, data, event.cycle);
                 }
                 PRG_RESPONSE if self.groups.expected(message).is_ok() => {
                     self.groups.responded(message, event.cycle);

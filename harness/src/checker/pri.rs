@@ -81,8 +81,10 @@ impl Groups {
             ..Group::default()
         };
         if failure {
-            // The device gives up all of them until it is enabled again (PCIe 10.4.2.1).
-            self.clear();
+            // The device gives up all of them until it is enabled again (PCIe 10.4.2.1). The host
+            // may answer them nevertheless.
+            self.outstanding = 0;
+            self.groups.iter_mut().for_each(|group| group.requests = 0);
         }
     }
 }

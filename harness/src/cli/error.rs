@@ -74,10 +74,10 @@ pub enum CliError {
         own: &'static str,
     },
     /// Random traffic has found something.
-    #[error("{source}\n  to see why in waves: the same command with --seed {seed} --wave siov.fst")]
+    #[error("{source}\n  again, with waves: {command} --wave siov.fst")]
     Fuzz {
-        /// The seed of the run.
-        seed: u64,
+        /// The command that repeats the run.
+        command: String,
         /// What it has found.
         source: crate::fuzz::FuzzError,
     },

@@ -24,8 +24,16 @@ pub enum Deed {
     Duplicate(u32),
     /// One bit of the payload flips.
     CorruptData,
-    /// The tag is another.
+    /// The tag is one that nobody uses.
     CorruptTag,
+    /// A completion names another function as its requester.
+    CorruptRequester,
+    /// Byte Count of a completion is wrong.
+    CorruptByteCount,
+    /// Lower Address of a completion is wrong.
+    CorruptLowerAddress,
+    /// The traffic class is another.
+    CorruptAttributes,
     /// Completions of other requests overtake those of this one, as PCIe allows.
     Reorder,
     /// The next completion of the same request overtakes this one, as PCIe forbids.
@@ -48,6 +56,10 @@ impl Deed {
             Self::Duplicate(_) => "duplicate",
             Self::CorruptData => "corrupt_data",
             Self::CorruptTag => "corrupt_tag",
+            Self::CorruptRequester => "corrupt_requester",
+            Self::CorruptByteCount => "corrupt_byte_count",
+            Self::CorruptLowerAddress => "corrupt_lower_address",
+            Self::CorruptAttributes => "corrupt_attributes",
             Self::Reorder => "reorder",
             Self::SwapPieces => "swap_pieces",
             Self::Response(_) => "response",

@@ -54,14 +54,26 @@ pub enum Received {
     Refused(CompletionStatus),
 }
 
+/// A fault that was put in, and whose request it hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// What was done.
+    pub deed: Deed,
+    /// To what.
+    pub kind: Kind,
+    /// PASID of the request, if it had one.
+    pub pasid: Option<Pasid>,
+    /// Address of the request, as it was on the wire; messages have none.
+    pub address: Option<u64>,
+}
+
 /// How often which deed was done.
 pub type Injected = BTreeMap<&'static str, u64>;
 
 /// What is known of the device request with a tag.
 #[derive(Clone, Copy, Debug, Default)]
 struct Asked {
-    kind: Option<Kind>,
-    pasid: Option<Pasid>,
+    traits: Option<Traits>,
     /// A fault has ended it: what the root complex still has for it is not sent.
     ended: bool,
     /// Cycles that its completions are late.
@@ -77,6 +89,7 @@ pub struct Injector {
     /// A completion that comes after the next one of its tag.
     held: Option<(Outgoing, Tag)>,
     injected: Injected,
+    hits: Vec<Hit>,
 }
 
 impl Injector {
@@ -91,6 +104,7 @@ impl Injector {
             random,
             held: None,
             injected: Injected::new(),
+            hits: Vec::new(),
         }
     }
 
@@ -104,6 +118,11 @@ impl Injector {
         &self.injected
     }
 
+    /// What was done since this was last asked, in order.
+    pub fn take_hits(&mut self) -> Vec<Hit> {
+        std::mem::take(&mut self.hits)
+    }
+
     fn deed(&mut self, tlp: &TlpRef<'_>, direction: Direction) -> Option<Deed> {
         let Self {
             faults,
@@ -112,14 +131,21 @@ impl Injector {
             ..
         } = self;
         let traits = Traits::of(tlp, direction, |tag| {
-            let asked = &asked[usize::from(tag.raw()) % TAGS];
-            asked.kind.map(|kind| (kind, asked.pasid))
+            asked[usize::from(tag.raw()) % TAGS].traits
         })?;
+        let swaps = self.held.is_none() && has_more(tlp);
         let deed = faults.iter_mut().find_map(|(counter, deed)| {
-            let hit = counter.hits(&traits, || random.next_u64());
+            let possible = *deed != Deed::SwapPieces || swaps;
+            let hit = possible && counter.hits(&traits, || random.next_u64());
             hit.then_some(*deed)
         })?;
         *self.injected.entry(deed.name()).or_default() += 1;
+        self.hits.push(Hit {
+            deed,
+            kind: traits.kind,
+            pasid: traits.pasid,
+            address: traits.address,
+        });
         Some(deed)
     }
 
@@ -166,9 +192,10 @@ impl Injector {
             outgoing.ready_at += asked.delay;
             outgoing.deliberate = asked.delay > MOST_OVERTAKEN;
         }
+        let mut arrives = true;
         match hit {
             None => {}
-            Some(Deed::Drop) => return,
+            Some(Deed::Drop) => arrives = false,
             Some(Deed::Delay(cycles)) if completes.is_none() => {
                 outgoing.ready_at += u64::from(cycles);
             }
@@ -177,7 +204,8 @@ impl Injector {
                 outgoing.ready_at += u64::from(cycles);
                 outgoing.deliberate = true;
             }
-            Some(Deed::SwapPieces) if self.held.is_none() && has_more(&tlp) => {
+            Some(Deed::SwapPieces) => {
+                lost(completes.unwrap_or_default());
                 outgoing.deliberate = true;
                 self.held = Some((outgoing, completes.unwrap_or_default()));
                 return;
@@ -187,7 +215,9 @@ impl Injector {
                 outgoing.deliberate |= !rewrite(deed, &mut outgoing.words, random);
             }
         }
-        send(&outgoing);
+        if arrives {
+            send(&outgoing);
+        }
         if let Some((mut held, _)) = self.held.take_if(|(_, tag)| completes == Some(*tag)) {
             held.ready_at = outgoing.ready_at + 1;
             send(&held);
@@ -204,9 +234,14 @@ impl Injector {
                 AddressType::TranslationRequest => Kind::TranslationCompletion,
                 _ => Kind::ReadCompletion,
             };
-            self.asked[usize::from(request.tag.raw()) % TAGS] = Asked {
-                kind: Some(kind),
+            let traits = Traits {
+                kind,
+                tag: Some(request.tag),
                 pasid: request.pasid.map(|prefix| prefix.pasid),
+                address: Some(request.address),
+            };
+            self.asked[usize::from(request.tag.raw()) % TAGS] = Asked {
+                traits: Some(traits),
                 ended: false,
                 delay: 0,
             };
@@ -236,7 +271,7 @@ impl Injector {
 /// Whether a completion is not the last of its request.
 fn has_more(tlp: &TlpRef<'_>) -> bool {
     match tlp {
-        Tlp::Completion { completion, data } => {
+        Tlp::Completion { completion, data } if !data.is_empty() => {
             let skipped = usize::from(completion.lower_address & 3);
             usize::from(completion.byte_count) > data.len() * 4 - skipped.min(data.len() * 4)
         }

@@ -4,6 +4,8 @@
 
 //! Which TLPs a fault hits.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::pcie::tlp::{AddressType, MemRequest, Message, Tlp, TlpRef};
@@ -45,6 +47,7 @@ pub struct Match {
     kind: Kind,
     tag: Option<Tag>,
     pasid: Option<Pasid>,
+    addresses: Option<Range<u64>>,
     after: u64,
     every: u64,
     times: u64,
@@ -58,6 +61,7 @@ impl Match {
             kind,
             tag: None,
             pasid: None,
+            addresses: None,
             after: 0,
             every: 1,
             times: u64::MAX,
@@ -74,6 +78,12 @@ impl Match {
     /// Only of this PASID: the requester's, for completions that of the request.
     pub const fn pasid(mut self, pasid: Pasid) -> Self {
         self.pasid = Some(pasid);
+        self
+    }
+
+    /// Only of these addresses: the request's, for completions that of the request.
+    pub fn addresses(mut self, addresses: Range<u64>) -> Self {
+        self.addresses = Some(addresses);
         self
     }
 
@@ -113,6 +123,7 @@ pub(super) struct Traits {
     pub kind: Kind,
     pub tag: Option<Tag>,
     pub pasid: Option<Pasid>,
+    pub address: Option<u64>,
 }
 
 /// A match, and how often its conditions have held.
@@ -137,7 +148,9 @@ impl Counter {
         let m = &self.matches;
         let holds = m.kind == traits.kind
             && m.tag.is_none_or(|tag| traits.tag == Some(tag))
-            && m.pasid.is_none_or(|pasid| traits.pasid == Some(pasid));
+            && m.pasid.is_none_or(|pasid| traits.pasid == Some(pasid))
+            && (m.addresses.as_ref())
+                .is_none_or(|range| traits.address.is_some_and(|at| range.contains(&at)));
         if !holds || self.hits == m.times {
             return false;
         }
@@ -151,36 +164,32 @@ impl Counter {
 }
 
 impl Traits {
-    /// What a TLP is. `asked` gives kind and PASID of the device request with a tag.
+    /// What a TLP is. `asked` gives what a completion of the device request with a tag is.
     pub fn of(
         tlp: &TlpRef<'_>,
         direction: Direction,
-        asked: impl FnOnce(Tag) -> Option<(Kind, Option<Pasid>)>,
+        asked: impl FnOnce(Tag) -> Option<Self>,
     ) -> Option<Self> {
         let of_request = |kind, request: &MemRequest| Self {
             kind,
             tag: Some(request.tag),
             pasid: request.pasid.map(|prefix| prefix.pasid),
+            address: Some(request.address),
         };
         let of_message = |kind, message: &Message| Self {
             kind,
             tag: Some(message.tag),
             pasid: message.pasid.map(|prefix| prefix.pasid),
+            address: None,
         };
         let host = direction == Direction::ToDevice;
         Some(match tlp {
-            Tlp::Completion { completion, .. } if host => {
-                let (kind, pasid) = asked(completion.tag)?;
-                Self {
-                    kind,
-                    tag: Some(completion.tag),
-                    pasid,
-                }
-            }
+            Tlp::Completion { completion, .. } if host => asked(completion.tag)?,
             Tlp::Completion { completion, .. } => Self {
                 kind: Kind::HostCompletion,
                 tag: Some(completion.tag),
                 pasid: None,
+                address: None,
             },
             Tlp::MemRead { request } | Tlp::MemWrite { request, .. } if host => {
                 of_request(Kind::HostRequest, request)
@@ -200,6 +209,7 @@ impl Traits {
                 kind: Kind::HostRequest,
                 tag: Some(request.tag),
                 pasid: None,
+                address: None,
             },
             Tlp::Message { message, .. } => match message.code {
                 0x01 => of_message(Kind::InvalidateRequest, message),

@@ -16,6 +16,6 @@ mod rewrite;
 mod tests;
 
 pub use deed::Deed;
-pub use injector::{Fault, Injected, Injector};
+pub use injector::{Fault, Hit, Injected, Injector};
 pub(crate) use injector::{Outgoing, Received};
 pub use matcher::{Kind, Match};

@@ -38,11 +38,15 @@ pub(super) fn rewrite(deed: Deed, words: &mut Vec<u32>, random: u64) -> bool {
             true
         }
         Deed::CorruptTag => {
-            // Bit 6 or 7: with 8-bit tags still a tag, but not one of this request.
+            // Bit 7: in each size of tags one that the device has no use for, so that it can tell.
             let tag = payload_at(words) - 1;
-            words[tag] ^= 1 << (14 + random % 2);
+            words[tag] ^= 1 << 15;
             false
         }
+        Deed::CorruptRequester => flip(&mut words[2], 16, 3, random),
+        Deed::CorruptByteCount => flip(&mut words[1], 0, 12, random),
+        Deed::CorruptLowerAddress => flip(&mut words[2], 0, 7, random),
+        Deed::CorruptAttributes => flip(head(words), 20, 3, random),
         Deed::Response(code) => {
             let dword = payload_at(words) - 2;
             words[dword] = words[dword] & !0xf000 | u32::from(code & 0xf) << 12;
@@ -59,6 +63,12 @@ pub(super) fn rewrite(deed: Deed, words: &mut Vec<u32>, random: u64) -> bool {
         }
         Deed::Drop | Deed::Delay(_) | Deed::Duplicate(_) | Deed::Reorder | Deed::SwapPieces => true,
     }
+}
+
+/// Flips one bit of the `width` from `low` on. What comes of it is not legal.
+fn flip(word: &mut u32, low: u32, width: u64, random: u64) -> bool {
+    *word ^= 1 << (u64::from(low) + random % width);
+    false
 }
 
 /// Makes a completion one without data and with this status. Byte Count stays: what is left.

@@ -187,11 +187,74 @@ fn flipped_bits_of_an_entry_count_from_its_last_byte() {
 }
 
 #[test]
-fn corrupt_tag_names_another_request() {
+fn corrupt_tag_names_no_request_at_all() {
     let (_, completions) = run(&[on_tag_2(Deed::CorruptTag)]);
 
     assert!(of_tag_2(&completions).is_empty());
     assert_eq!(completions.len(), 6);
+}
+
+/// Completions with tag 2, with `deed` done to the first of them.
+fn corrupted(deed: Deed) -> (Completion, Completion) {
+    let matches = Match::new(Kind::ReadCompletion).tag(Tag::new(2)).times(1);
+    let (_, good) = run(&[]);
+    let (_, bad) = run(&[Fault { matches, deed }]);
+    (of_tag_2(&good)[0].1, of_tag_2(&bad)[0].1)
+}
+
+#[test]
+fn corrupt_fields_are_each_alone_wrong() {
+    let (good, bad) = corrupted(Deed::CorruptRequester);
+    let requester = bad.requester;
+    assert_ne!(requester, good.requester);
+    assert_eq!(Completion { requester, ..good }, bad);
+
+    let (good, bad) = corrupted(Deed::CorruptByteCount);
+    let byte_count = bad.byte_count;
+    assert_ne!(byte_count, good.byte_count);
+    assert_eq!(Completion { byte_count, ..good }, bad);
+
+    let (good, bad) = corrupted(Deed::CorruptLowerAddress);
+    let lower_address = bad.lower_address;
+    assert_ne!(lower_address, good.lower_address);
+    assert_eq!(
+        Completion {
+            lower_address,
+            ..good
+        },
+        bad
+    );
+
+    let (good, bad) = corrupted(Deed::CorruptAttributes);
+    let attr = bad.attr;
+    assert_ne!(attr.tc, good.attr.tc);
+    assert_eq!(Completion { attr, ..good }, bad);
+}
+
+#[test]
+fn match_by_address_hits_completions_of_requests_there() {
+    let hits = |addresses| {
+        let matches = Match::new(Kind::ReadCompletion).addresses(addresses);
+        let deed = Deed::Poison;
+        run(&[Fault { matches, deed }]).0.take_hits()
+    };
+
+    assert_eq!(hits(BUFFER + 4..BUFFER + 8), []);
+    let hit = Hit {
+        deed: Deed::Poison,
+        kind: Kind::ReadCompletion,
+        pasid: None,
+        address: Some(BUFFER),
+    };
+    assert_eq!(hits(BUFFER..BUFFER + 4), [hit; 6]);
+}
+
+#[test]
+fn hits_are_told_once() {
+    let (host, _) = run(&[on_tag_2(Deed::Drop)]);
+
+    assert!(!host.take_hits().is_empty());
+    assert!(host.take_hits().is_empty());
 }
 
 #[test]

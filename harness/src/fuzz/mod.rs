@@ -2,48 +2,77 @@
 // Licensed under the Apache License, Version 2.0, see LICENSE for details.
 // SPDX-License-Identifier: Apache-2.0
 
-//! Random traffic: tenants whose descriptors are good and bad, and noise beside them that no
-//! sane host would send. Whatever comes, the device must break no rule, end every descriptor
-//! exactly once and rightly, keep tenants apart, and be idle in the end.
+//! Random traffic: tenants whose descriptors are good and bad, owners who drain, abort, reset and
+//! unmap them meanwhile, faults at the port, and noise that no sane host would send. Whatever comes,
+//! the device must break no rule, end every descriptor exactly once and as is foreseen, keep
+//! tenants apart, and be idle in the end.
+//!
+//! A run consists of lives of the device, one after the other: each begins with the host driver's
+//! probe and ends with a drain or a reset.
+//!
+//! Each fault that is put in is known by the request that it hit, and so by its tenant and
+//! descriptor. Hence what may come of each descriptor is known: one that nothing has hit must
+//! succeed, and one whose read was hit must fail.
 
+mod bells;
+mod estate;
+mod gate;
+mod job;
+mod life;
 mod noise;
+mod owner;
 mod tally;
 mod tenant;
 #[cfg(test)]
 mod tests;
+mod trouble;
+mod world;
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
-use futures_util::future::{join, try_join_all};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use crate::endpoint::Endpoint;
-use crate::faults::{Deed, Fault, Injected, Kind, Match};
-use crate::host::{Driver, DriverError, WqConfig};
+use crate::faults::Injected;
+use crate::host::DriverError;
 use crate::mem::{Memory, MemoryError};
-use crate::pcie::{AccessError, Host, Knobs};
+use crate::pcie::{AccessError, Host, Knobs, RunError, TlpListener};
+use estate::Estate;
+use life::Plan;
 use tally::Tally;
-use tenant::Tenant;
 
-/// Host memory: tenants and tables of the IOMMU.
-const MEMORY: u64 = 32 << 20;
+/// Host memory: tenants, and tables of the IOMMU for each life.
+const MEMORY: u64 = 1 << 30;
 const TENANTS: u16 = 6;
+
+/// How the device's requests are translated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Translation {
+    /// By the IOMMU, on their way.
+    None,
+    /// By the device, which asks for translations (ATS).
+    Ats,
+    /// The same, and it asks for pages (PRI).
+    Pri,
+}
 
 /// What to do.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// TLPs of the host after which no more descriptors are submitted.
+    /// TLPs of the host after which no further life begins.
     pub tlps: u64,
     /// Seed of every choice.
     pub seed: u64,
-    /// Whether completions of the host fail now and then: UR, CA, poison, and legal reordering.
+    /// Whether TLPs are lost, late, doubled, reordered, broken or refused at the port, and credits
+    /// withheld.
     pub faults: bool,
-    /// Whether the device translates by itself (ATS).
-    pub ats: bool,
+    /// Whether queues and the device are aborted and reset under load.
+    pub resets: bool,
+    /// How requests are translated; each life draws if it is not said.
+    pub translation: Option<Translation>,
 }
 
 /// The device, or the harness, is not as it must be.
@@ -51,7 +80,7 @@ pub struct Options {
 pub enum FuzzError {
     /// The run stopped: a rule was broken, an assertion fired, or nothing moved any more.
     #[error(transparent)]
-    Run(#[from] crate::pcie::RunError),
+    Run(#[from] RunError),
     /// The host driver could not go on.
     #[error("host driver: {0}")]
     Driver(#[from] DriverError),
@@ -69,13 +98,15 @@ pub enum FuzzError {
 /// What came of it.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
+    /// Lives of the device.
+    pub lives: u64,
     /// TLPs of the host.
     pub host_tlps: u64,
     /// TLPs of the device.
     pub device_tlps: u64,
     /// TLPs that the noise sent, by what they are.
     pub noise: BTreeMap<&'static str, u64>,
-    /// Descriptors by the status they ended with.
+    /// Descriptors by the status they ended with; 0 for those that were thrown away.
     pub statuses: BTreeMap<u8, u64>,
     /// Faults put in.
     pub injected: Injected,
@@ -111,125 +142,77 @@ impl Dice {
     }
 }
 
-/// Plays random traffic on a device.
-pub fn run(endpoint: Box<dyn Endpoint>, options: &Options) -> Result<Outcome, FuzzError> {
+/// Plays random traffic on a device, before these listeners. Calls `alive` after each life with
+/// what has come so far.
+pub fn run(
+    endpoint: Box<dyn Endpoint>,
+    options: &Options,
+    listeners: Vec<Box<dyn TlpListener>>,
+    mut alive: impl FnMut(&Outcome),
+) -> Result<Outcome, FuzzError> {
+    const SHORTEST: u64 = 3_000;
+    const LONGEST: u64 = 30_000;
     let mut dice = Dice::new(options.seed, 0);
-    let knobs = Knobs {
-        seed: options.seed,
-        latency: 50 + dice.below(500),
-        jitter: dice.below(200),
+    let host = Host::new(
+        endpoint,
+        Memory::new(MEMORY)?,
+        knobs(options.seed, &mut dice),
+    );
+    let tally = Tally::default();
+    host.add_listener(Box::new(tally.clone()));
+    for listener in listeners {
+        host.add_listener(listener);
+    }
+    if options.faults {
+        trouble::inject(&host);
+    }
+    let estates: Result<Vec<_>, _> = (0..TENANTS)
+        .map(|index| Estate::new(host.memory(), index).map(Rc::new))
+        .collect();
+    let estates = estates?;
+    let mut outcome = Outcome::default();
+    while outcome.host_tlps < options.tlps {
+        let modes = [Translation::None, Translation::Ats, Translation::Pri];
+        let mode = modes[dice.below(3) as usize];
+        let length = SHORTEST + dice.below(LONGEST - SHORTEST);
+        let plan = Plan {
+            seed: options.seed,
+            number: outcome.lives,
+            until: (outcome.host_tlps + length).min(options.tlps),
+            mode: options.translation.unwrap_or(mode),
+            faults: options.faults,
+            resets: options.resets,
+        };
+        let life = host.run(life::live(&host, &tally, &estates, plan))??;
+        outcome.lives += 1;
+        outcome.host_tlps = tally.host_tlps();
+        outcome.device_tlps = tally.device_tlps();
+        outcome.cycles = host.now().0;
+        outcome.injected = host.injected();
+        for (what, count) in life.noise {
+            *outcome.noise.entry(what).or_default() += count;
+        }
+        for (status, count) in life.statuses {
+            *outcome.statuses.entry(status).or_default() += count;
+        }
+        alive(&outcome);
+    }
+    host.finish_listeners().map_err(RunError::from)?;
+    Ok(outcome)
+}
+
+/// A host as PCIe allows it. Its answers come early enough for the shortest completion timeout.
+fn knobs(seed: u64, dice: &mut Dice) -> Knobs {
+    Knobs {
+        seed,
+        latency: 50 + dice.below(400),
+        translation_latency: 50 + dice.below(400),
+        jitter: dice.below(150),
         split_completions: dice.one_in(2),
         mps: 128 << dice.below(3),
         mrrs: 128 << dice.below(4),
         ..Knobs::default()
-    };
-    let host = Host::new(endpoint, Memory::new(MEMORY)?, knobs);
-    let tally = Tally::default();
-    host.add_listener(Box::new(tally.clone()));
-    let mut outcome = host.run(play(&host, &tally, options))??;
-    outcome.injected = host.injected();
-    outcome.host_tlps = tally.host_tlps();
-    outcome.device_tlps = tally.device_tlps();
-    outcome.cycles = host.now().0;
-    Ok(outcome)
-}
-
-async fn play(host: &Host, tally: &Tally, options: &Options) -> Result<Outcome, FuzzError> {
-    let driver = Driver::probe(host).await?;
-    if options.ats {
-        driver.enable_ats(None).await?;
     }
-    let wqs: Vec<_> = (0..TENANTS)
-        .map(|index| WqConfig {
-            index,
-            size: 8,
-            priority: 1 + index as u8,
-            group: 0,
-        })
-        .collect();
-    driver.configure(&wqs).await?;
-    let mut tenants = Vec::new();
-    for wq in &wqs {
-        tenants.push(Tenant::new(&driver, *wq, options.seed).await?);
-    }
-    if options.faults {
-        inject(host);
-    }
-    let busy = Rc::new(Cell::new(true));
-    let ended = || tally.host_tlps() >= options.tlps;
-    let work = async {
-        let statuses = try_join_all(tenants.iter_mut().map(|tenant| tenant.work(&ended))).await;
-        busy.set(false);
-        statuses
-    };
-    let noise = noise::make(host, &driver, tally, options.seed, &busy);
-    let (statuses, noise) = join(work, noise).await;
-    let mut outcome = Outcome {
-        noise: noise?,
-        ..Outcome::default()
-    };
-    for (status, count) in statuses?.into_iter().flatten() {
-        *outcome.statuses.entry(status).or_default() += count;
-    }
-    settle(host, &driver, tally, &tenants, options).await?;
-    Ok(outcome)
-}
-
-/// Faults that an error status tells of, and such that nobody may notice.
-fn inject(host: &Host) {
-    let rare = |one_in| Match::new(Kind::ReadCompletion).one_in(one_in);
-    for (one_in, deed) in [
-        (200, Deed::UnsupportedRequest),
-        (200, Deed::CompleterAbort),
-        (200, Deed::Poison),
-        (20, Deed::Reorder),
-    ] {
-        let matches = rare(one_in);
-        host.inject(Fault { matches, deed });
-    }
-}
-
-/// Waits until the device has nothing to do, and looks whether all is as it must be.
-async fn settle(
-    host: &Host,
-    driver: &Driver,
-    tally: &Tally,
-    tenants: &[Tenant],
-    options: &Options,
-) -> Result<(), FuzzError> {
-    const LONG: u64 = 20_000;
-    for tenant in tenants {
-        tenant.drain().await?;
-    }
-    host.sleep(LONG).await;
-    let wrong = |message: String| Err(FuzzError::Wrong(message));
-    if !host.device_idle() {
-        return wrong(format!(
-            "the device is not idle after {LONG} cycles without work"
-        ));
-    }
-    if driver.halted() {
-        return wrong("the device has halted".to_owned());
-    }
-    if let Some((cycle, msi)) = host.take_unclaimed_msis().first() {
-        return wrong(format!(
-            "cycle {cycle}: interrupt {msi:x?} belongs to nobody"
-        ));
-    }
-    if let Some(text) = tally.unanswered() {
-        return wrong(text);
-    }
-    tenants.iter().try_for_each(Tenant::verify)?;
-    let failing = ["unsupported_request", "completer_abort", "poison"];
-    let injected = host.injected();
-    let most: u64 = failing.iter().filter_map(|name| injected.get(name)).sum();
-    let errors: u64 = tenants.iter().map(Tenant::unexplained).sum();
-    if errors > most || !options.faults && errors > 0 {
-        return wrong(format!(
-            "{errors} good descriptors failed to read, but only {most} completions were made to"
-        ));
-    }
-    Ok(())
 }
 
 impl fmt::Display for Outcome {
@@ -237,8 +220,8 @@ impl fmt::Display for Outcome {
         let descriptors: u64 = self.statuses.values().sum();
         writeln!(
             f,
-            "{} TLPs of the host, {} of the device, {descriptors} descriptors, {} cycles",
-            self.host_tlps, self.device_tlps, self.cycles
+            "{} lives, {} TLPs of the host, {} of the device, {descriptors} descriptors, {} cycles",
+            self.lives, self.host_tlps, self.device_tlps, self.cycles
         )?;
         for (status, count) in &self.statuses {
             writeln!(f, "  status {status:#04x}: {count} descriptors")?;

@@ -36,15 +36,16 @@ struct Noise<'a> {
     counts: BTreeMap<&'static str, u64>,
 }
 
-/// Makes noise as long as `busy`; what it sent.
+/// Makes noise until the end is near, and with `stalls` lets the device wait for credits; what it
+/// sent.
 pub async fn make(
     host: &Host,
     driver: &Driver,
     tally: &Tally,
-    seed: u64,
-    busy: &Cell<bool>,
+    dice: Dice,
+    stalls: bool,
+    ending: &Cell<bool>,
 ) -> Result<BTreeMap<&'static str, u64>, FuzzError> {
-    const STREAM: u64 = 1;
     let info = driver.info();
     let bar = |index| {
         info.bar(index)
@@ -54,18 +55,18 @@ pub async fn make(
     let mut noise = Noise {
         host,
         tally,
-        dice: Dice::new(seed, STREAM),
+        dice,
         device: info.bdf,
         bar0: bar0.address,
         bar2: bar2.address,
         bar2_end: bar2.address + bar2.size,
         counts: BTreeMap::new(),
     };
-    while busy.get() {
+    while !ending.get() {
         let pause = 1 + noise.dice.below(100);
         host.sleep(pause).await;
         noise.one();
-        if noise.dice.one_in(500) {
+        if stalls && noise.dice.one_in(500) {
             noise.stall().await;
         }
     }
@@ -98,6 +99,8 @@ impl Noise<'_> {
     /// For some time, the device may send nothing of one class.
     async fn stall(&mut self) {
         const MOST: u64 = 3_000;
+        // Reads that wait must not time out.
+        const MOST_NON_POSTED: u64 = 500;
         let class = [
             CreditClass::Posted,
             CreditClass::NonPosted,
@@ -105,7 +108,10 @@ impl Noise<'_> {
         ][self.dice.below(3) as usize];
         self.count("stalled class");
         self.host.set_credit_window(class, CreditWindow::Stalled);
-        let cycles = 1 + self.dice.below(MOST);
+        let cycles = 1 + match class {
+            CreditClass::NonPosted => self.dice.below(MOST_NON_POSTED),
+            _ => self.dice.below(MOST),
+        };
         self.host.sleep(cycles).await;
         let window = match self.dice.one_in(2) {
             true => CreditWindow::Infinite,

@@ -2,300 +2,491 @@
 // Licensed under the Apache License, Version 2.0, see LICENSE for details.
 // SPDX-License-Identifier: Apache-2.0
 
-//! A tenant that submits descriptors at random and knows what must become of its memory.
+//! A tenant that submits descriptors at random and knows what may come of each.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell, RefMut};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::{Dice, FuzzError};
-use crate::dsa::{CompletionRecord, Descriptor, Opcode, PortalPage, Status};
-use crate::host::{Adi, Driver, WqConfig};
-use crate::mem::{Gpa, Hpa, PAGE_SIZE};
+use futures_util::future::try_join_all;
+use tokio::sync::{Mutex, Notify, mpsc};
 
-/// Where its memory starts; what is below and above is not mapped.
-const BASE: u64 = 0x10_0000;
-const SLOTS: u64 = 8;
-/// Of each slot: a page that has only its record, then source and destination.
-const SLOT_PAGES: u64 = 5;
-const PAGES: u64 = SLOTS * SLOT_PAGES;
-const RECORD: u64 = 0x40;
-const SOURCE: u64 = PAGE_SIZE;
-const DESTINATION: u64 = 3 * PAGE_SIZE;
-const MOST: u64 = PAGE_SIZE;
+use super::bells::Bells;
+use super::estate::{BASE, Estate, PAGES, Place, SLOTS};
+use super::gate::Gate;
+use super::job::{End, Handles, Harm, Job};
+use super::world::World;
+use super::{Dice, FuzzError, Translation};
+use crate::dsa::{CompletionRecord, SoftwareError, Status};
+use crate::faults::Kind;
+use crate::host::{AddressSpace, Adi, Demand, Driver, Paged, WqConfig};
+use crate::mem::{Gpa, PAGE_SIZE};
+use crate::pcie::{Host, Pasid};
 
-/// What must come of a descriptor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Expected {
-    Done,
-    /// Refused with this status.
-    Refused(Status),
-    /// The source is not mapped.
-    NoSource,
-    /// The destination is not mapped.
-    NoDestination,
-}
-
-/// One tenant.
+/// One tenant in one life of the device.
 pub struct Tenant {
-    adi: Adi,
-    pages: Vec<Hpa>,
-    handle: u16,
-    /// What its memory must hold.
-    expected: RefCell<Vec<u8>>,
-    dice: RefCell<Dice>,
+    pub(super) driver: Rc<Driver>,
+    pub(super) wq: WqConfig,
+    pub(super) estate: Rc<Estate>,
+    pub(super) space: AddressSpace,
+    pub(super) gate: Gate,
+    pub(super) bells: Bells,
+    pub(super) dice: RefCell<Dice>,
+    /// What is submitted from now on may be thrown away.
+    pub(super) losing: Cell<bool>,
+    /// Its interrupt is masked.
+    pub(super) masked: Cell<bool>,
+    /// Pages that are not mapped at the moment.
+    pub(super) absent: RefCell<BTreeSet<u64>>,
+    /// Held while a slot has a descriptor under way.
+    pub(super) slots: Vec<Mutex<()>>,
+    /// Held while something is done to the whole of it.
+    pub(super) turn: Mutex<()>,
+    adi: RefCell<Rc<Adi>>,
+    /// All that it has had.
+    pasids: RefCell<Vec<Pasid>>,
+    errors: RefCell<mpsc::UnboundedReceiver<SoftwareError>>,
+    handle: Cell<u16>,
+    jobs: RefCell<Vec<Option<Job>>>,
+    /// Of each slot, how many it has submitted.
+    submitted: RefCell<Vec<u64>>,
+    /// Statuses that software errors may have.
+    reports: RefCell<BTreeSet<u8>>,
     statuses: RefCell<BTreeMap<u8, u64>>,
-    /// Good descriptors that ended with a read error.
-    unexplained: Cell<u64>,
+    /// Jobs have ended without a record, or the ADI is another.
+    changed: Notify,
 }
 
 impl Tenant {
     /// A tenant with a queue, and memory that nobody else can reach.
-    pub async fn new(driver: &Rc<Driver>, wq: WqConfig, seed: u64) -> Result<Self, FuzzError> {
-        const STREAM: u64 = 100;
-        let memory = driver.host().memory();
+    pub async fn new(
+        driver: &Rc<Driver>,
+        wq: WqConfig,
+        estate: &Rc<Estate>,
+        dice: Dice,
+    ) -> Result<Rc<Self>, FuzzError> {
         let mut space = driver.new_address_space()?;
-        let mut pages = Vec::new();
-        for page in 0..PAGES {
-            let at = memory.alloc_page()?;
-            space.map(Gpa(BASE + page * PAGE_SIZE), at, PAGE_SIZE)?;
-            pages.push(at);
+        for (at, page) in estate.mappings() {
+            space.map(at, page, PAGE_SIZE)?;
         }
-        let (adi, _) = driver.assign(wq, &space)?;
-        adi.enable().await?;
-        adi.mask_interrupt(false);
-        let handle = adi.request_interrupt_handle().await?;
-        Ok(Self {
-            adi,
-            pages,
-            handle,
-            expected: RefCell::new(vec![0; (PAGES * PAGE_SIZE) as usize]),
-            dice: RefCell::new(Dice::new(seed, STREAM + u64::from(wq.index))),
+        let (adi, errors) = driver.assign(wq, &space)?;
+        Ok(Rc::new(Self {
+            driver: Rc::clone(driver),
+            wq,
+            estate: Rc::clone(estate),
+            space,
+            gate: Gate::default(),
+            bells: Bells::default(),
+            dice: RefCell::new(dice),
+            losing: Cell::new(false),
+            masked: Cell::new(false),
+            absent: RefCell::default(),
+            slots: (0..SLOTS).map(|_| Mutex::default()).collect(),
+            turn: Mutex::default(),
+            pasids: RefCell::new(vec![adi.pasid()]),
+            adi: RefCell::new(Rc::new(adi)),
+            errors: RefCell::new(errors),
+            handle: Cell::new(0),
+            jobs: RefCell::new(vec![None; SLOTS as usize]),
+            submitted: RefCell::new(vec![0; SLOTS as usize]),
+            reports: RefCell::default(),
             statuses: RefCell::default(),
-            unexplained: Cell::new(0),
-        })
+            changed: Notify::new(),
+        }))
     }
 
-    /// Submits and checks descriptors until `ended`; how often which status came.
-    pub async fn work(&mut self, ended: &dyn Fn() -> bool) -> Result<BTreeMap<u8, u64>, FuzzError> {
-        let slots = (0..SLOTS).map(|slot| self.slot(slot, ended));
-        futures_util::future::try_join_all(slots).await?;
-        Ok(self.statuses.take())
+    pub fn adi(&self) -> Rc<Adi> {
+        Rc::clone(&self.adi.borrow())
     }
 
-    /// Waits until nothing of it runs.
-    pub async fn drain(&self) -> Result<(), FuzzError> {
-        Ok(self.adi.drain().await?)
+    /// Takes another ADI in place of the one that was revoked.
+    pub fn replace_adi(&self) -> Result<(), FuzzError> {
+        let (adi, errors) = self.driver.assign(self.wq, &self.space)?;
+        self.pasids.borrow_mut().push(adi.pasid());
+        self.adi.replace(Rc::new(adi));
+        self.errors.replace(errors);
+        Ok(())
     }
 
-    /// Good descriptors that ended with a read error.
-    pub fn unexplained(&self) -> u64 {
-        self.unexplained.get()
+    /// Whether a request of this PASID for this address is one of its jobs'.
+    pub fn may_have_asked(&self, pasid: Pasid, address: u64, mode: Translation) -> bool {
+        let unmapped = Place::is_void(address) || mode != Translation::None;
+        self.pasids.borrow().contains(&pasid) && Place::of(address).is_some() && unmapped
     }
 
-    /// Keeps one descriptor outstanding.
-    async fn slot(&self, slot: u64, ended: &dyn Fn() -> bool) -> Result<(), FuzzError> {
-        let base = BASE + slot * SLOT_PAGES * PAGE_SIZE;
-        let record = base + RECORD;
-        while !ended() {
-            let (descriptor, expected) = self.draw(base)?;
-            let descriptor = descriptor.with_completion(record);
-            let bytes = zerocopy::transmute!(descriptor);
-            let portal = self.adi.portal(PortalPage::UnlimitedIms);
-            self.host().write_portal(portal, &bytes)?;
-            let found = self.record(record).await?;
-            self.judge(&descriptor, expected, &found)?;
-            // A second record would be seen in the end.
-            self.write(record, &[0; CompletionRecord::SIZE])?;
-            let pause = self.dice.borrow_mut().below(64);
+    pub fn pasid(&self) -> Pasid {
+        self.adi.borrow().pasid()
+    }
+
+    pub fn handle(&self) -> u16 {
+        self.handle.get()
+    }
+
+    pub fn set_handle(&self, handle: u16) {
+        self.handle.set(handle);
+        self.start_counting();
+        self.changed.notify_waiters();
+    }
+
+    /// Interrupts so far do not count.
+    pub fn start_counting(&self) {
+        self.bells.restart(self.adi().vector().count().count);
+    }
+
+    pub fn statuses(&self) -> BTreeMap<u8, u64> {
+        self.statuses.borrow().clone()
+    }
+
+    pub(super) fn host(&self) -> &Host {
+        self.driver.host()
+    }
+
+    pub(super) fn dice(&self) -> RefMut<'_, Dice> {
+        self.dice.borrow_mut()
+    }
+
+    pub(super) fn wrong(&self, what: impl std::fmt::Display) -> FuzzError {
+        let cycle = self.host().now();
+        FuzzError::Wrong(format!("cycle {cycle}, queue {}: {what}", self.wq.index))
+    }
+
+    // ---------------------------------------------------------------------------------------
+    // Submission
+
+    /// Submits descriptors and judges them until the gate is closed for good.
+    pub async fn work(&self, world: &World) -> Result<(), FuzzError> {
+        try_join_all((0..SLOTS as usize).map(|slot| self.slot(world, slot))).await?;
+        Ok(())
+    }
+
+    /// Keeps one descriptor under way.
+    async fn slot(&self, world: &World, slot: usize) -> Result<(), FuzzError> {
+        while self.gate.pass().await {
+            {
+                let _busy = self.slots[slot].lock().await;
+                if self.gate.is_open() {
+                    self.submit(world, slot)?;
+                    self.ended(world, slot).await?;
+                }
+            }
+            let pause = self.dice().below(64);
             self.host().sleep(1 + pause).await;
         }
         Ok(())
     }
 
-    /// A descriptor for the slot at `base`, with new source data.
-    fn draw(&self, base: u64) -> Result<(Descriptor, Expected), FuzzError> {
-        let dice = &mut *self.dice.borrow_mut();
-        let (source, destination) = (base + SOURCE, base + DESTINATION);
-        let size = 1 + match dice.below(3) {
-            0 => dice.below(64),
-            1 => dice.below(512),
-            _ => dice.below(MOST),
+    fn submit(&self, world: &World, slot: usize) -> Result<(), FuzzError> {
+        // What comes of earlier faults is nothing of the new job's.
+        world.attribute();
+        let place = Place(slot as u64);
+        let handles = Handles {
+            own: self.handle(),
+            foreign: world.handle_of_another(self),
         };
-        let from = source + dice.below(PAGE_SIZE);
-        let to = destination + dice.below(PAGE_SIZE);
-        let unmapped = BASE + (PAGES + dice.below(64)) * PAGE_SIZE;
-        let good = Descriptor::memory_move(from, to, size as u32);
-        let data: Vec<u8> = (0..size).map(|_| dice.word() as u8).collect();
-        let kind = dice.below(20);
-        let interrupt = dice.one_in(4);
-        let fill = Descriptor::fill(dice.long(), to, size as u32);
-        let mut reserved = good;
-        reserved.reserved = 1.into();
-        let (descriptor, expected) = match kind {
-            0 => (Descriptor::nop(), Expected::Done),
-            1 => (
-                Descriptor::new(Opcode(0x3f)),
-                Expected::Refused(Status::BAD_OPCODE),
-            ),
-            2 => (
-                Descriptor::memory_move(from, to, 0),
-                Expected::Refused(Status::BAD_TRANSFER_SIZE),
-            ),
-            3 => (reserved, Expected::Refused(Status::NONZERO_RESERVED)),
-            4 => (
-                Descriptor::memory_move(unmapped, to, size as u32),
-                Expected::NoSource,
-            ),
-            5 => (
-                Descriptor::memory_move(from, unmapped, size as u32),
-                Expected::NoDestination,
-            ),
-            6..10 => (fill, Expected::Done),
-            _ => (good, Expected::Done),
-        };
-        self.write(from, &data)?;
-        let descriptor = match interrupt && matches!(expected, Expected::Done) {
-            true => descriptor.with_interrupt(self.handle),
-            false => descriptor,
-        };
-        Ok((descriptor, expected))
+        let mut dice = self.dice();
+        let mut job = Job::draw(&mut dice, place, &self.estate, handles, world.mode)?;
+        let (portal, line) = (job.portal, 64 * dice.below(64));
+        drop(dice);
+        if self.record(slot)?.is_some() {
+            return Err(self.wrong(format!("slot {slot}: a second record")));
+        }
+        job.harm.lost = self.losing.get();
+        for &page in self.absent.borrow().iter() {
+            evict(&mut job, page);
+        }
+        let bytes = zerocopy::transmute!(job.descriptor);
+        self.jobs.borrow_mut()[slot] = Some(job);
+        self.submitted.borrow_mut()[slot] += 1;
+        let portal = self.adi().portal(portal) + line;
+        self.host().write_portal(portal, &bytes)?;
+        Ok(())
     }
 
-    fn judge(
+    /// Waits until the slot's job has ended.
+    async fn ended(&self, world: &World, slot: usize) -> Result<(), FuzzError> {
+        let record = Place(slot as u64).record();
+        while self.jobs.borrow()[slot].is_some() {
+            if let Some(record) = self.record(slot)? {
+                return self.finish(world, slot, Some(record));
+            }
+            tokio::select! {
+                biased;
+                () = self.host().wait_for_write(self.estate.hpa(record)) => {}
+                () = self.changed.notified() => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn record(&self, slot: usize) -> Result<Option<CompletionRecord>, FuzzError> {
+        let address = Place(slot as u64).record();
+        let bytes = self.estate.read(address, CompletionRecord::SIZE)?;
+        let record = CompletionRecord::from_bytes(&bytes);
+        Ok(record.filter(|record| record.status() != Status::NONE))
+    }
+
+    /// For the next job. A second record of this one would be seen.
+    fn clear_record(&self, place: Place) -> Result<(), FuzzError> {
+        Ok(self
+            .estate
+            .write(place.record(), &[0; CompletionRecord::SIZE])?)
+    }
+
+    // ---------------------------------------------------------------------------------------
+    // Judgement
+
+    /// The slot's job has ended, with this record or without one.
+    fn finish(
         &self,
-        descriptor: &Descriptor,
-        expected: Expected,
-        record: &CompletionRecord,
+        world: &World,
+        slot: usize,
+        record: Option<CompletionRecord>,
     ) -> Result<(), FuzzError> {
-        let status = record.status();
+        world.attribute();
+        let Some(mut job) = self.jobs.borrow_mut()[slot].take() else {
+            return Ok(());
+        };
+        self.complete_harm(world, &mut job.harm);
+        let end = match &record {
+            Some(record) => {
+                job.judge(record)
+                    .map_err(|wrong| self.wrong(format!("{wrong}: {job}")))?;
+                End::Status(record.status())
+            }
+            None => job
+                .silent_end()
+                .ok_or_else(|| self.wrong(format!("it has ended without its record: {job}")))?,
+        };
+        job.effect(&self.estate, end, record.as_ref())
+            .map_err(|error| self.wrong(error))?;
+        self.clear_record(job.place)?;
+        let status = match end {
+            End::Status(status) => status,
+            End::Silent => Status::SUCCESS,
+            End::Lost => Status::NONE,
+        };
         *self.statuses.borrow_mut().entry(status.code()).or_default() += 1;
-        let faulted = [Status::READ_ERROR, Status::PAGE_FAULT].contains(&status);
-        let right = match expected {
-            Expected::Done if status == Status::READ_ERROR => {
-                self.unexplained.set(self.unexplained.get() + 1);
-                true
-            }
-            Expected::Done => status == Status::SUCCESS,
-            Expected::Refused(refused) => status == refused,
-            Expected::NoSource => faulted,
-            Expected::NoDestination => faulted || status == Status::SUCCESS,
-        };
-        if !right {
-            return Err(FuzzError::Wrong(format!(
-                "queue {}: {descriptor:x?} ended with {status}, expected {expected:?}",
-                self.adi.wq().index
-            )));
+        let unsure = job.harm.lost || job.harm.record;
+        match job.rings {
+            true if record.is_none() && unsure => self.bells.unsure(),
+            true => self.bells.due(),
+            false => {}
         }
-        let destination = descriptor.dst.get();
-        let bytes = descriptor.size.get() as usize;
-        match (expected, status) {
-            (Expected::Done, Status::SUCCESS) => self.effect(descriptor),
-            // How far it came is open.
-            (Expected::Done | Expected::NoSource, _) if descriptor.opcode() != Opcode::NOP => {
-                let found = self.read(destination, bytes)?;
-                self.expect(destination, &found);
-                Ok(())
-            }
-            _ => Ok(()),
-        }
+        let reports = Status::KNOWN
+            .iter()
+            .filter(|status| job.may_report(**status));
+        self.reports
+            .borrow_mut()
+            .extend(reports.map(|status| status.code()));
+        Ok(())
     }
 
-    /// Enters what a descriptor did, and looks whether it did.
-    fn effect(&self, descriptor: &Descriptor) -> Result<(), FuzzError> {
-        let bytes = descriptor.size.get() as usize;
-        let (source, destination) = (descriptor.src.get(), descriptor.dst.get());
-        let data = match descriptor.opcode() {
-            Opcode::MEMORY_MOVE => self.expected_at(source, bytes),
-            Opcode::FILL => {
-                let pattern = source.to_le_bytes();
-                (0..bytes).map(|i| pattern[i % 8]).collect()
+    /// What follows from the state of the function.
+    fn complete_harm(&self, world: &World, harm: &mut Harm) {
+        harm.no_requests |= world.no_requests.get();
+        let asks = world.mode == Translation::Pri && !harm.no_requests;
+        harm.record |= harm.record_evicted && !asks;
+    }
+
+    /// Everything submitted has ended: judges what is still open, and looks whether all is as it
+    /// must be.
+    pub fn settle(&self, world: &World) -> Result<(), FuzzError> {
+        for slot in 0..SLOTS as usize {
+            if self.jobs.borrow()[slot].is_some() {
+                let record = self.record(slot)?;
+                self.finish(world, slot, record)?;
             }
-            _ => return Ok(()),
-        };
-        self.expect(destination, &data);
-        if self.read(destination, bytes)? != data {
-            return Err(FuzzError::Wrong(format!(
-                "queue {}: wrong data after {descriptor:x?}",
-                self.adi.wq().index
-            )));
+        }
+        self.changed.notify_waiters();
+        self.check_errors()?;
+        self.estate.verify()
+    }
+
+    /// Whether interrupts came as they were asked for. Nothing may be under way.
+    pub fn check_interrupts(&self) -> Result<(), FuzzError> {
+        let count = self.adi().vector().count().count;
+        self.bells.check(count).map_err(|wrong| self.wrong(wrong))
+    }
+
+    /// Whether software errors tell of what its descriptors have done.
+    fn check_errors(&self) -> Result<(), FuzzError> {
+        let errors = &mut *self.errors.borrow_mut();
+        while let Ok(error) = errors.try_recv() {
+            if !self.reports.borrow().contains(&error.status().code()) {
+                return Err(self.wrong(format!("nobody has caused {error:x?}")));
+            }
         }
         Ok(())
     }
 
-    /// Whether all its memory is as its descriptors say.
-    pub fn verify(&self) -> Result<(), FuzzError> {
-        let found = self.read(BASE, (PAGES * PAGE_SIZE) as usize)?;
-        let expected = self.expected.borrow();
-        let differs = found.iter().zip(&*expected).position(|(a, b)| a != b);
-        match differs {
-            None => Ok(()),
-            Some(at) => Err(FuzzError::Wrong(format!(
-                "queue {}: byte {:#x} is {:#04x}, expected {:#04x}",
-                self.adi.wq().index,
-                BASE + at as u64,
-                found[at],
-                expected[at]
-            ))),
-        }
+    /// What is under way: the slot, and how many it had submitted by then.
+    pub fn under_way(&self) -> Vec<(usize, u64)> {
+        let submitted = self.submitted.borrow();
+        let jobs = self.jobs.borrow();
+        (0..jobs.len())
+            .filter(|&slot| jobs[slot].is_some())
+            .map(|slot| (slot, submitted[slot]))
+            .collect()
     }
 
-    async fn record(&self, address: u64) -> Result<CompletionRecord, FuzzError> {
+    /// What was under way at some time must have ended.
+    pub fn must_have_ended(&self, world: &World, jobs: &[(usize, u64)]) -> Result<(), FuzzError> {
+        world.attribute();
+        for &(slot, number) in jobs {
+            let record = self.record(slot)?;
+            if self.submitted.borrow()[slot] != number || record.is_some() {
+                continue;
+            }
+            if let Some(job) = &self.jobs.borrow()[slot] {
+                let mut job = job.clone();
+                self.complete_harm(world, &mut job.harm);
+                if job.silent_end().is_none() {
+                    return Err(self.wrong(format!("drained, but without its record: {job}")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sees to it that no interrupt comes before its record, or that nobody has asked for.
+    pub async fn listen(&self, world: &World) -> Result<(), FuzzError> {
+        let (mut adi, mut seen) = (self.adi(), 0);
         loop {
-            let bytes = self.read(address, CompletionRecord::SIZE)?;
-            if let Some(record) = CompletionRecord::from_bytes(&bytes)
-                && record.status() != Status::NONE
-            {
-                return Ok(record);
+            tokio::select! {
+                biased;
+                count = adi.vector().wait(seen) => seen = count.count,
+                () = self.changed.notified() => {
+                    if !Rc::ptr_eq(&adi, &self.adi()) {
+                        (adi, seen) = (self.adi(), 0);
+                    }
+                    continue;
+                }
             }
-            self.host().wait_for_write(self.hpa(address)).await;
+            world.attribute();
+            let mut under_way = 0;
+            for (slot, job) in self.jobs.borrow().iter().enumerate() {
+                if let Some(job) = job {
+                    let mut job = job.clone();
+                    self.complete_harm(world, &mut job.harm);
+                    let ended = self.record(slot)?.is_some();
+                    under_way += u64::from(job.may_ring(ended));
+                }
+            }
+            if !self.bells.may_be(seen, under_way) {
+                return Err(self.wrong(
+                    "a completion interrupt came that nobody has asked for, or before its record",
+                ));
+            }
         }
     }
 
-    fn host(&self) -> &crate::pcie::Host {
-        self.adi.driver().host()
+    // ---------------------------------------------------------------------------------------
+    // What gets in the way
+
+    /// What is under way, and what is submitted until `losing` is false again, may be thrown away.
+    pub fn lose(&self) {
+        self.losing.set(true);
+        self.harm_all(|job| job.harm.lost = true);
     }
 
-    fn hpa(&self, address: u64) -> Hpa {
-        let offset = address - BASE;
-        self.pages[(offset / PAGE_SIZE) as usize].offset(offset % PAGE_SIZE)
+    pub fn harm_all(&self, harm: impl FnMut(&mut Job)) {
+        self.jobs.borrow_mut().iter_mut().flatten().for_each(harm);
     }
 
-    fn read(&self, address: u64, bytes: usize) -> Result<Vec<u8>, FuzzError> {
-        let mut data = vec![0; bytes];
-        for (at, piece) in pieces(address, bytes) {
-            self.host().memory().read(self.hpa(at), &mut data[piece])?;
+    /// A request for this address was not answered as it should.
+    pub fn harm(&self, kind: Kind, address: u64) {
+        let Some(place) = Place::of(address) else {
+            return;
+        };
+        if let Some(job) = &mut self.jobs.borrow_mut()[place.0 as usize] {
+            match kind {
+                Kind::Read | Kind::ReadCompletion => job.harm.read = true,
+                _ if place.is_record_page(address) => job.harm.record = true,
+                _ => job.harm.translation = true,
+            }
         }
-        Ok(data)
     }
 
-    fn write(&self, address: u64, data: &[u8]) -> Result<(), FuzzError> {
-        for (at, piece) in pieces(address, data.len()) {
-            self.host().memory().write(self.hpa(at), &data[piece])?;
+    /// A page is not mapped from now on.
+    pub fn evict(&self, page: u64) {
+        self.absent.borrow_mut().insert(page);
+        let Some(place) = Place::of(page) else {
+            return;
+        };
+        if let Some(job) = &mut self.jobs.borrow_mut()[place.0 as usize] {
+            evict(job, page);
         }
-        self.expect(address, data);
+    }
+
+    /// Maps a page that is not mapped.
+    pub fn restore(&self, page: u64) -> Result<(), FuzzError> {
+        if self.absent.borrow_mut().remove(&page) {
+            let mut space = self.space.clone();
+            space.map(Gpa(page), self.estate.hpa(page), PAGE_SIZE)?;
+        }
         Ok(())
     }
 
-    fn expect(&self, address: u64, data: &[u8]) {
-        let at = (address - BASE) as usize;
-        self.expected.borrow_mut()[at..at + data.len()].copy_from_slice(data);
+    /// Answers page requests: mostly with the page, now and then with a refusal.
+    pub fn serve_page_requests(self: &Rc<Self>, world: &Rc<World>) {
+        let (tenant, world) = (Rc::downgrade(self), Rc::downgrade(world));
+        self.space.on_page_request(move |page, _| {
+            let (Some(tenant), Some(world)) = (tenant.upgrade(), world.upgrade()) else {
+                return Paged {
+                    demand: Demand::Refuse,
+                    delay: 0,
+                };
+            };
+            tenant.page(&world, page.0)
+        });
     }
 
-    fn expected_at(&self, address: u64, bytes: usize) -> Vec<u8> {
-        let at = (address - BASE) as usize;
-        self.expected.borrow()[at..at + bytes].to_vec()
+    fn page(&self, world: &World, page: u64) -> Paged {
+        const LONGEST: u64 = 3_000;
+        let mut dice = self.dice();
+        let delay = match world.ending.get() {
+            // Nobody will be there to answer.
+            true => 0,
+            false => dice.below(LONGEST),
+        };
+        let ours = (BASE..BASE + PAGES * PAGE_SIZE).contains(&page);
+        let demand = match dice.below(800) {
+            _ if !ours => Demand::Refuse,
+            0 => {
+                world.no_requests.set(true);
+                Demand::Fail
+            }
+            1..40 => Demand::Refuse,
+            _ => {
+                self.absent.borrow_mut().remove(&page);
+                Demand::Map(self.estate.hpa(page))
+            }
+        };
+        if demand == Demand::Refuse {
+            self.refuse(page);
+        }
+        Paged { demand, delay }
+    }
+
+    /// A page request for this page was refused.
+    fn refuse(&self, page: u64) {
+        let Some(place) = Place::of(page) else {
+            return;
+        };
+        if let Some(job) = &mut self.jobs.borrow_mut()[place.0 as usize] {
+            match place.is_record_page(page) {
+                true => job.harm.record = true,
+                false => job.harm.refused = true,
+            }
+        }
     }
 }
 
-/// A range cut at page boundaries: address and range of indices of each piece.
-fn pieces(address: u64, bytes: usize) -> impl Iterator<Item = (u64, std::ops::Range<usize>)> {
-    let mut done = 0;
-    std::iter::from_fn(move || {
-        let at = address + done as u64;
-        let now = ((PAGE_SIZE - at % PAGE_SIZE) as usize).min(bytes - done);
-        let piece = done..done + now;
-        done += now;
-        (now > 0).then_some((at, piece))
-    })
+fn evict(job: &mut Job, page: u64) {
+    if Place::of(page).map(|place| place.0) == Some(job.place.0) {
+        match job.place.is_record_page(page) {
+            true => job.harm.record_evicted = true,
+            false => job.harm.evicted = true,
+        }
+    }
 }

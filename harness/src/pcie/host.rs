@@ -21,7 +21,7 @@ use super::tlp::{AddressType, Attributes, ConfigRequest, MemRequest, Message, Tl
 use super::waits::{WaitFor, WaitId};
 use super::{Bdf, Knobs, Stats, Tag};
 use crate::endpoint::{Cycle, Endpoint};
-use crate::faults::{Fault, Injected, Injector};
+use crate::faults::{Fault, Hit, Injected, Injector};
 use crate::iommu::{self, Iommu};
 use crate::mem::{Hpa, Memory};
 
@@ -268,6 +268,15 @@ impl Host {
         rc.faults
             .as_ref()
             .map(|faults| faults.injected().clone())
+            .unwrap_or_default()
+    }
+
+    /// Faults put in since this was last asked, in order.
+    pub fn take_hits(&self) -> Vec<Hit> {
+        let rc = &mut *self.rc();
+        rc.faults
+            .as_mut()
+            .map(|faults| faults.take_hits())
             .unwrap_or_default()
     }
 

@@ -88,7 +88,7 @@ impl RootComplex {
             stats: Stats::default(),
             checker: knobs
                 .checker
-                .then(|| Box::new(Checker::new(knobs.root, knobs.rcb, memory.clone()))),
+                .then(|| Box::new(Checker::new(&knobs, memory.clone()))),
             faults: None,
             credits: CreditWindows::default(),
             completer: Completer::new(&knobs),

@@ -79,6 +79,8 @@ impl Vdev {
                 refuse_if(registers.wq != State::Enabled, abi::SIOV_ERR_WQ_NOT_ENABLED)
             }
             Command::ResetWq(wq) => refuse_if(wq != 0, abi::SIOV_ERR_WQ_INDEX),
+            // The PASID is the host's affair.
+            Command::DrainPasid(_) | Command::AbortPasid(_) => Err(abi::SIOV_ERR_COMMAND),
             Command::RequestInterruptHandle(table, index)
             | Command::ReleaseInterruptHandle(table, index) => {
                 let known = table == InterruptTable::Msix && usize::from(index) == COMPLETION;
@@ -103,6 +105,7 @@ impl Vdev {
         let enabled = self.registers.borrow().wq == State::Enabled;
         let adi = self.adi();
         match command {
+            Command::DrainPasid(_) | Command::AbortPasid(_) => {}
             Command::EnableDevice => self.registers.borrow_mut().device = State::Enabled,
             Command::DisableDevice => {
                 if enabled {

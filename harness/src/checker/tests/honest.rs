@@ -1,0 +1,145 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! What breaks no rule, or stops to do so.
+
+use super::super::*;
+use super::port::*;
+
+#[test]
+fn honest_traffic_breaks_no_rule() {
+    let mut port = Port::ready();
+    let mut honest = || -> Checked {
+        port.asked(32);
+        port.host(&with_data(from_root(1, 128, 0), 16))?;
+        port.host(&with_data(from_root(1, 64, 64), 16))?;
+        port.asked(1);
+        port.translated(0x20_0000 | 0x1f_f000 & !(1 << 20) | 1 << 11 | READ_WRITE)?;
+        port.invalidate()?;
+        port.device(&invalidated(1))?;
+        port.invalidate()?;
+        port.device(&bare(page_request(LAST_READ)))?;
+        port.host(&response(0))?;
+        port.cycle += 1000;
+        port.device(&bare(page_request(LAST_READ)))?;
+        let marker = Message {
+            pasid: prefix(5),
+            ..page_request(0b100)
+        };
+        port.device(&bare(marker))
+    };
+
+    assert_eq!(honest(), Ok(()));
+}
+
+#[test]
+fn interrupt_after_its_record_breaks_no_rule() {
+    let mut port = Port::ready();
+    let record = port.memory.alloc_page().unwrap();
+    port.checker.expect_record(MESSAGE, record);
+    port.memory.write_u32(record, 1).unwrap();
+
+    assert_eq!(port.device(&interrupt()), Ok(()));
+}
+
+#[test]
+fn large_page_is_granted_whole() {
+    let mut port = Port::ready();
+    let two_mib = 0x60_0000 | 0xf_f000 | 1 << 11 | READ_WRITE;
+    port.translated(two_mib).unwrap();
+
+    assert_eq!(port.device(&write_as(translated(0x7f_fffc))), Ok(()));
+    let beyond = port.device(&write_as(translated(0x80_0000)));
+    assert_eq!(beyond.unwrap_err().rule, Rule::AtsStale);
+}
+
+#[test]
+fn tag_is_not_free_before_its_completion_comes() {
+    let mut port = Port::ready();
+    port.asked(1);
+    let completion = words(&with_data(from_root(1, 4, 0), 1));
+    let later = TlpEvent {
+        direction: Direction::ToDevice,
+        cycle: Cycle(port.cycle + 300),
+        words: &completion,
+    };
+    port.checker.check(&later, false).unwrap();
+
+    let reused = port.device(&read(1, PAGE, 1));
+
+    assert_eq!(reused.unwrap_err().rule, Rule::TagUnique);
+}
+
+#[test]
+fn function_level_reset_takes_what_was_enabled() {
+    let mut port = Port::ready();
+    port.asked(4);
+    port.write(PCIE_CAP + 8, 0xa910);
+    port.read(PCIE_CAP, 0x0092_9010);
+
+    let written = port.device(&write(PAGE, 1));
+
+    assert_eq!(written.unwrap_err().rule, Rule::BusMaster);
+}
+
+#[test]
+fn write_begun_before_function_level_reset_may_still_come() {
+    let mut port = Port::ready();
+    port.write(PCIE_CAP + 8, 0xa910);
+
+    let written = port.device(&write(PAGE, 1));
+
+    assert!(written.is_ok());
+}
+
+#[test]
+fn deliberate_tlp_is_not_judged() {
+    let mut port = Port::ready();
+    let wrong = words(&with_data(from_root(9, 4, 0), 1));
+    let event = TlpEvent {
+        direction: Direction::ToDevice,
+        cycle: Cycle(5),
+        words: &wrong,
+    };
+
+    assert_eq!(port.checker.check(&event, true), Ok(()));
+}
+
+#[test]
+fn itag_is_free_again_when_its_invalidation_has_timed_out() {
+    let mut port = Port::ready();
+    port.invalidate().unwrap();
+    port.cycle += knobs().invalidation_timeout;
+
+    assert_eq!(port.invalidate(), Ok(()));
+}
+
+#[test]
+fn translation_is_good_until_a_reset_function_answers_again() {
+    let mut port = Port::ready();
+    port.translated(0x5000 | READ_WRITE).unwrap();
+    port.write(PCIE_CAP + 8, 0xa910);
+
+    let begun = port.device(&write_as(translated(0x5000)));
+    port.read(PCIE_CAP, 0x0092_9010);
+    port.write(0x04, 0x6);
+    port.write(ATS_CAP + 4, 1 << 31);
+    let after = port.device(&write_as(translated(0x5000)));
+
+    assert_eq!(begun, Ok(()));
+    assert_eq!(after.unwrap_err().rule, Rule::AtsStale);
+}
+
+#[test]
+fn host_may_answer_page_requests_that_the_device_has_given_up() {
+    const FAILURE: u32 = 0xf << 12;
+    let mut port = Port::ready();
+    for index in 0..2 {
+        port.device(&bare(page_request(index << 3 | LAST_READ)))
+            .unwrap();
+    }
+    port.host(&response(FAILURE)).unwrap();
+
+    assert_eq!(port.host(&response(1)), Ok(()));
+}

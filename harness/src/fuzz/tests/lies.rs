@@ -1,0 +1,383 @@
+// Copyright siov contributors.
+// Licensed under the Apache License, Version 2.0, see LICENSE for details.
+// SPDX-License-Identifier: Apache-2.0
+
+//! A lie for each thing that random traffic looks at: it must be found out, and named.
+
+use siov_firmware::regs;
+
+use super::liar::{BAR0, Liar, Lie, is_completion_interrupt, is_data, is_own_interrupt, is_record};
+use super::*;
+use crate::dsa::Status;
+use crate::pcie::tlp::{CompletionStatus, PasidPrefix, Tlp, TlpRef};
+use crate::pcie::{Bdf, Pasid};
+
+/// What is found out about a device that lies, without faults or resets that could excuse it.
+fn found(lie: impl Lie + 'static) -> String {
+    found_in(&quiet(7, Translation::None), lie)
+}
+
+fn found_in(options: &Options, lie: impl Lie + 'static) -> String {
+    match run(Box::new(Liar::new(lie)), options, vec![], |_| ()) {
+        Ok(outcome) => panic!("nothing was found: {outcome}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[track_caller]
+fn assert_says(found: &str, what: &str) {
+    assert!(found.contains(what), "{found}");
+}
+
+/// Says something else once: in place of the 60th TLP of a kind.
+struct Once<M, C> {
+    matches: M,
+    change: C,
+    seen: u64,
+}
+
+impl<M: Fn(&Tlp) -> bool, C: FnMut(Tlp) -> Vec<Tlp>> Lie for Once<M, C> {
+    fn says(&mut self, tlp: Tlp, _: Option<u64>) -> Vec<Tlp> {
+        self.seen += u64::from((self.matches)(&tlp));
+        match self.seen == 60 && (self.matches)(&tlp) {
+            true => (self.change)(tlp),
+            false => vec![tlp],
+        }
+    }
+}
+
+fn once<M: Fn(&Tlp) -> bool, C: FnMut(Tlp) -> Vec<Tlp>>(matches: M, change: C) -> Once<M, C> {
+    Once {
+        matches,
+        change,
+        seen: 0,
+    }
+}
+
+/// Says something else in answer to reads of a register, from some time on.
+struct Register<C> {
+    offset: u32,
+    change: C,
+    heard: u64,
+}
+
+impl<C: FnMut(&mut [u32])> Lie for Register<C> {
+    fn says(&mut self, mut tlp: Tlp, register: Option<u64>) -> Vec<Tlp> {
+        const BROUGHT_UP: u64 = 2_000;
+        self.heard += 1;
+        if let Tlp::Completion { data, .. } = &mut tlp
+            && register == Some(self.offset.into())
+            && self.heard > BROUGHT_UP
+        {
+            (self.change)(data);
+        }
+        vec![tlp]
+    }
+}
+
+/// Keeps all TLPs of a kind back until so many others have passed.
+struct Late<M> {
+    matches: M,
+    others: usize,
+    kept: Vec<(usize, Tlp)>,
+    passed: usize,
+}
+
+impl<M: Fn(&Tlp) -> bool> Lie for Late<M> {
+    fn says(&mut self, tlp: Tlp, _: Option<u64>) -> Vec<Tlp> {
+        if (self.matches)(&tlp) {
+            self.kept.push((self.passed + self.others, tlp));
+            return vec![];
+        }
+        self.passed += 1;
+        let passed = self.passed;
+        let due = self.kept.extract_if(.., |(at, _)| *at <= passed);
+        let mut said: Vec<_> = due.map(|(_, tlp)| tlp).collect();
+        said.push(tlp);
+        said
+    }
+}
+
+fn late<M: Fn(&Tlp) -> bool>(matches: M, others: usize) -> Late<M> {
+    Late {
+        matches,
+        others,
+        kept: vec![],
+        passed: 0,
+    }
+}
+
+fn data_of(tlp: &mut Tlp) -> &mut Vec<u32> {
+    match tlp {
+        Tlp::MemWrite { data, .. } => data,
+        _ => unreachable!(),
+    }
+}
+
+#[test]
+fn record_that_is_lost() {
+    let found = found(once(is_record, |_| vec![]));
+
+    assert_says(&found, "without its record");
+}
+
+/// Says a record again when a few more TLPs have passed.
+#[derive(Default)]
+struct Again {
+    records: u64,
+    kept: Option<(u64, Tlp)>,
+}
+
+impl Lie for Again {
+    fn says(&mut self, tlp: Tlp, _: Option<u64>) -> Vec<Tlp> {
+        const LATER: u64 = 3;
+        if is_record(&tlp) {
+            self.records += 1;
+            if self.records == 60 {
+                self.kept = Some((LATER, tlp.clone()));
+                return vec![tlp];
+            }
+        }
+        let mut said = vec![tlp];
+        if let Some((left, _)) = &mut self.kept {
+            *left -= 1;
+            if *left == 0 {
+                said.extend(self.kept.take().map(|(_, tlp)| tlp));
+            }
+        }
+        said
+    }
+}
+
+#[test]
+fn record_that_comes_twice() {
+    let found = found(Again::default());
+
+    assert_says(&found, "a second record");
+}
+
+#[test]
+fn record_with_an_error_that_did_not_happen() {
+    let found = found(once(is_record, |mut tlp| {
+        data_of(&mut tlp)[0] = Status::READ_ERROR.code().into();
+        vec![tlp]
+    }));
+
+    assert_says(&found, "it ended with read_error");
+}
+
+#[test]
+fn error_that_is_kept_secret() {
+    struct Secret;
+    impl Lie for Secret {
+        fn says(&mut self, mut tlp: Tlp, _: Option<u64>) -> Vec<Tlp> {
+            if is_record(&tlp) && data_of(&mut tlp)[0] == u32::from(Status::READ_ERROR.code()) {
+                data_of(&mut tlp)[0] = Status::SUCCESS.code().into();
+            }
+            vec![tlp]
+        }
+    }
+
+    let found = found_in(&everything(8, Translation::None), Secret);
+
+    assert_says(&found, "it ended with success");
+}
+
+#[test]
+fn data_that_is_wrong() {
+    let found = found(once(is_data, |mut tlp| {
+        data_of(&mut tlp)[1] ^= 1 << 9;
+        vec![tlp]
+    }));
+
+    assert_says(&found, "wrong data");
+}
+
+#[test]
+fn data_that_goes_to_a_neighbour_too() {
+    let found = found(once(is_data, |tlp| {
+        let mut copy = tlp.clone();
+        if let Tlp::MemWrite { request, .. } = &mut copy {
+            let pasid = request.pasid.map_or(0, |prefix| prefix.pasid.raw());
+            let other = Pasid::new(pasid % 6 + 1).unwrap();
+            request.pasid = Some(PasidPrefix::new(other));
+        }
+        vec![tlp, copy]
+    }));
+
+    assert_says(&found, "nobody has changed it");
+}
+
+#[test]
+fn write_to_an_address_that_nobody_has_named() {
+    let found = found(once(is_data, |tlp| {
+        let mut copy = tlp.clone();
+        if let Tlp::MemWrite { request, .. } = &mut copy {
+            request.address = 0x5000;
+        }
+        vec![tlp, copy]
+    }));
+
+    assert_says(&found, "nobody has asked for what was blocked");
+}
+
+#[test]
+fn interrupt_of_an_entry_that_nobody_has() {
+    let found = found(once(is_completion_interrupt, |tlp| {
+        let mut copy = tlp.clone();
+        if let Tlp::MemWrite { request, .. } = &mut copy {
+            request.address |= 0x7f << 5;
+        }
+        vec![tlp, copy]
+    }));
+
+    assert_says(&found, "nobody has asked for what was blocked");
+}
+
+#[test]
+fn interrupt_that_is_lost() {
+    let found = found(once(is_completion_interrupt, |_| vec![]));
+
+    assert_says(&found, "completion interrupts came");
+}
+
+#[test]
+fn interrupt_that_comes_twice() {
+    let found = found(once(is_completion_interrupt, |tlp| vec![tlp.clone(), tlp]));
+
+    assert_says(
+        &found,
+        "a completion interrupt came that nobody has asked for",
+    );
+}
+
+#[test]
+fn interrupt_before_its_record() {
+    let found = found(late(is_record, 10));
+
+    assert_says(&found, "before its record");
+}
+
+#[test]
+fn mask_that_does_not_hold() {
+    struct Deaf;
+    impl Lie for Deaf {
+        fn hears(&mut self, tlp: &TlpRef<'_>) -> bool {
+            let Tlp::MemWrite { request, data } = tlp else {
+                return true;
+            };
+            let ims = BAR0 + u64::from(regs::SIOV_IMS_OFFSET);
+            let control = (ims..ims + 0x1000).contains(&request.address)
+                && request.address % u64::from(regs::SIOV_IMS_STRIDE)
+                    == u64::from(regs::SIOV_IMS_CTRL_OFFSET);
+            !(control && data[0] & regs::SIOV_IMS_CTRL_MASK_MASK != 0)
+        }
+    }
+
+    let found = found(Deaf);
+
+    assert_says(&found, "masked interrupt: pending is false");
+}
+
+#[test]
+fn drain_that_is_over_too_early() {
+    let found = found(late(
+        |tlp| is_record(tlp) || is_completion_interrupt(tlp),
+        400,
+    ));
+
+    assert_says(&found, "drained, but without its record");
+}
+
+#[test]
+fn command_that_does_not_end() {
+    /// Tells nothing of itself from some time on.
+    struct Mute(u64);
+    impl Lie for Mute {
+        fn says(&mut self, tlp: Tlp, _: Option<u64>) -> Vec<Tlp> {
+            let own = is_own_interrupt(&tlp);
+            self.0 += u64::from(own);
+            match own && self.0 > 60 {
+                true => vec![],
+                false => vec![tlp],
+            }
+        }
+    }
+
+    let found = found(Mute(0));
+
+    assert_says(&found, "has not ended after");
+}
+
+#[test]
+fn software_error_that_nobody_has_caused() {
+    let found = found(Register {
+        offset: regs::SIOV_SWERROR0_OFFSET,
+        change: |data: &mut [u32]| {
+            data[0] = data[0] & !0xff00 | u32::from(Status::WRITE_ERROR.code()) << 8;
+        },
+        heard: 0,
+    });
+
+    assert_says(&found, "nobody has caused");
+}
+
+#[test]
+fn software_error_of_a_queue_that_nobody_has() {
+    let found = found(Register {
+        offset: regs::SIOV_SWERROR0_OFFSET,
+        change: |data: &mut [u32]| data[0] |= 0x80 << 16,
+        heard: 0,
+    });
+
+    assert_says(&found, "belongs to nobody");
+}
+
+#[test]
+fn halt() {
+    let found = found(Register {
+        offset: regs::SIOV_INTCAUSE_OFFSET,
+        change: |data: &mut [u32]| data[0] |= regs::SIOV_INTCAUSE_HALT_MASK,
+        heard: 0,
+    });
+
+    assert_says(&found, "the device has halted");
+}
+
+/// An answer to the noise that has a status other than success.
+fn is_refusal(tlp: &Tlp) -> bool {
+    matches!(tlp, Tlp::Completion { completion, .. }
+        if completion.requester != Bdf::default()
+            && completion.status == CompletionStatus::UnsupportedRequest)
+}
+
+#[test]
+fn answer_with_another_status() {
+    let found = found(once(is_refusal, |mut tlp| {
+        if let Tlp::Completion { completion, .. } = &mut tlp {
+            completion.status = CompletionStatus::CompleterAbort;
+        }
+        vec![tlp]
+    }));
+
+    assert_says(&found, "was answered CompleterAbort, expected");
+}
+
+#[test]
+fn answer_that_is_missing() {
+    let found = found(once(is_refusal, |_| vec![]));
+
+    assert_says(&found, "no answer");
+}
+
+#[test]
+fn device_that_never_rests() {
+    struct Restless;
+    impl Lie for Restless {
+        fn rests(&self) -> bool {
+            false
+        }
+    }
+
+    assert_says(&found(Restless), "not idle");
+}
