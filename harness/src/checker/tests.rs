@@ -208,6 +208,14 @@ fn translated(address: u64) -> MemRequest {
     }
 }
 
+/// A descriptor for a shared queue.
+fn deferrable_write(tag: u16) -> Tlp {
+    Tlp::DmWr {
+        request: by_host(request(tag, FAR, 16)),
+        data: vec![0; 16],
+    }
+}
+
 /// A completion by the device.
 fn answer(requester: Bdf, tag: Tag, byte_count: u16, lower_address: u8) -> Completion {
     Completion {
@@ -490,6 +498,16 @@ const LIES: &[(Rule, Lie)] = &[
         port.asked(1);
         port.host(&no_data(from_root(1, 4, 0)))
     }),
+    (Rule::CompletionData, |port| {
+        port.host(&deferrable_write(1))?;
+        port.device(&with_data(answer(ROOT, Tag::new(1), 4, 0), 1))
+    }),
+    (Rule::CompletionUnasked, |port| {
+        // Accepted twice.
+        port.host(&deferrable_write(1))?;
+        port.device(&no_data(answer(ROOT, Tag::new(1), 4, 0)))?;
+        port.device(&no_data(answer(ROOT, Tag::new(1), 4, 0)))
+    }),
     (Rule::CompletionByteCount, |port| {
         port.asked(4);
         port.host(&with_data(from_root(1, 20, 0), 4))
@@ -755,6 +773,24 @@ fn honest_traffic_breaks_no_rule() {
             ..page_request(0b100)
         };
         port.device(&bare(marker))
+    };
+
+    assert_eq!(honest(), Ok(()));
+}
+
+#[test]
+fn deferrable_write_may_be_retried_and_then_accepted() {
+    let mut port = Port::ready();
+    let retry = Completion {
+        status: CompletionStatus::Retry,
+        ..answer(ROOT, Tag::new(1), 4, 0)
+    };
+    let mut honest = || -> Checked {
+        port.host(&deferrable_write(1))?;
+        port.device(&no_data(retry))?;
+        port.cycle += 1;
+        port.host(&deferrable_write(1))?;
+        port.device(&no_data(answer(ROOT, Tag::new(1), 4, 0)))
     };
 
     assert_eq!(honest(), Ok(()));

@@ -9,6 +9,7 @@ use std::fmt;
 use siov_firmware::{abi, regs};
 
 use super::field::{get, put32};
+use crate::pcie::Pasid;
 
 /// Which table an interrupt handle indexes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,10 @@ pub enum Command {
     AbortWq(u16),
     /// Abandon a queue's descriptors, disable it, forget its configuration except the size.
     ResetWq(u16),
+    /// Wait for a PASID's descriptors.
+    DrainPasid(Pasid),
+    /// Abandon a PASID's descriptors.
+    AbortPasid(Pasid),
     /// Ask for the handle of an interrupt table entry.
     RequestInterruptHandle(InterruptTable, u16),
     /// Give a handle back.
@@ -62,6 +67,8 @@ impl Command {
             Command::DrainWq(_) => abi::SIOV_CMD_DRAIN_WQ,
             Command::AbortWq(_) => abi::SIOV_CMD_ABORT_WQ,
             Command::ResetWq(_) => abi::SIOV_CMD_RESET_WQ,
+            Command::DrainPasid(_) => abi::SIOV_CMD_DRAIN_PASID,
+            Command::AbortPasid(_) => abi::SIOV_CMD_ABORT_PASID,
             Command::RequestInterruptHandle(..) => abi::SIOV_CMD_REQUEST_INT_HANDLE,
             Command::ReleaseInterruptHandle(..) => abi::SIOV_CMD_RELEASE_INT_HANDLE,
         }
@@ -79,6 +86,7 @@ impl Command {
             | Command::DrainWq(wq)
             | Command::AbortWq(wq)
             | Command::ResetWq(wq) => wq_bitmap(wq),
+            Command::DrainPasid(pasid) | Command::AbortPasid(pasid) => pasid.raw(),
             Command::RequestInterruptHandle(table, index)
             | Command::ReleaseInterruptHandle(table, index) => {
                 let ims = u32::from(table == InterruptTable::Ims);
@@ -115,6 +123,8 @@ impl Command {
             abi::SIOV_CMD_DRAIN_WQ => Command::DrainWq(wq_of_bitmap(operand)?),
             abi::SIOV_CMD_ABORT_WQ => Command::AbortWq(wq_of_bitmap(operand)?),
             abi::SIOV_CMD_RESET_WQ => Command::ResetWq(wq_of_bitmap(operand)?),
+            abi::SIOV_CMD_DRAIN_PASID => Command::DrainPasid(Pasid::from_field(operand)),
+            abi::SIOV_CMD_ABORT_PASID => Command::AbortPasid(Pasid::from_field(operand)),
             abi::SIOV_CMD_REQUEST_INT_HANDLE => Command::RequestInterruptHandle(table, index),
             abi::SIOV_CMD_RELEASE_INT_HANDLE => Command::ReleaseInterruptHandle(table, index),
             _ => return None,
@@ -227,6 +237,8 @@ mod tests {
         assert_eq!(Command::DrainWq(3).word(true), 0x8080_0008);
         assert_eq!(Command::DisableWq(21).word(false), 0x0071_0020);
         assert_eq!(handle.word(true), 0x80d0_0002);
+        let pasid = Pasid::from_field(5);
+        assert_eq!(Command::DrainPasid(pasid).word(true), 0x80b0_0005);
     }
 
     #[test]
@@ -235,6 +247,7 @@ mod tests {
             Command::EnableDevice,
             Command::EnableWq(9),
             Command::ResetWq(33),
+            Command::AbortPasid(Pasid::MAX),
             Command::ReleaseInterruptHandle(InterruptTable::Ims, 300),
         ] {
             assert_eq!(Command::from_word(command.word(true)), Some(command));

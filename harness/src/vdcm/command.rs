@@ -79,6 +79,7 @@ impl Vdev {
                 refuse_if(registers.wq != State::Enabled, abi::SIOV_ERR_WQ_NOT_ENABLED)
             }
             Command::ResetWq(wq) => refuse_if(wq != 0, abi::SIOV_ERR_WQ_INDEX),
+            Command::DrainPasid(_) | Command::AbortPasid(_) => Err(abi::SIOV_ERR_COMMAND),
             Command::RequestInterruptHandle(table, index)
             | Command::ReleaseInterruptHandle(table, index) => {
                 let known = table == InterruptTable::Msix && usize::from(index) == COMPLETION;
@@ -114,8 +115,12 @@ impl Vdev {
             }
             Command::DrainAll if !enabled => {}
             Command::AbortAll if !enabled => {}
-            Command::DrainAll | Command::DrainWq(_) => adi.drain().await?,
-            Command::AbortAll | Command::AbortWq(_) => adi.abort().await?,
+            Command::DrainAll | Command::DrainWq(_) | Command::DrainPasid(_) => {
+                adi.drain().await?;
+            }
+            Command::AbortAll | Command::AbortWq(_) | Command::AbortPasid(_) => {
+                adi.abort().await?;
+            }
             Command::ResetDevice => {
                 adi.reset().await?;
                 self.registers.borrow_mut().reset_device();
