@@ -230,6 +230,7 @@ bench! { atc ATC:
     one_adi_cannot_evict_another
     row_holds_eight_pages_of_an_adi
     waiters_for_one_page_share_a_request
+    submitters_of_one_adi_ask_each_for_themselves
     adi_has_half_of_the_requests
     tags_follow_the_enables
     hits_are_one_a_clock
@@ -266,6 +267,7 @@ bench! { atc ATC:
     allocation_is_obeyed_and_shared
     adi_that_faults_for_ever_holds_up_nobody
     many_that_fault_for_ever_leave_page_requests_to_others
+    page_of_one_submitter_holds_up_no_other_of_its_adi
     waiters_for_one_page_share_a_page_request
     who_is_stopped_waits_for_no_page
     lookup_of_who_is_stopped_asks_for_no_page
