@@ -73,11 +73,6 @@ typedef enum {
 } row_mode_t;
 
 #define ANY_PASID ~0u
-#define NO_PASID (ANY_PASID - 1)
-
-static bool is_shared(uint32_t wq) {
-  return !FIELD(wqcfg(wq, SIOV_WQCFG_MODE_OFFSET), SIOV_WQCFG_MODE_DEDICATED);
-}
 
 // Gives the queue its row, made from WQCFG and GRPCFG. What it throws away may be of one PASID only.
 static void set_row(uint32_t wq, row_mode_t row_mode, uint32_t pasid) {
@@ -133,19 +128,21 @@ typedef struct {
 
 static wq_set_t all_wqs(void) { return (wq_set_t){0, num_wqs(), ~0u, ANY_PASID}; }
 
-static uint32_t wq_pasid(uint32_t wq) {
+// Anybody's descriptors may be in a shared queue.
+static bool may_use(uint32_t wq, uint32_t pasid) {
   uint32_t mode = wqcfg(wq, SIOV_WQCFG_MODE_OFFSET);
-  return FIELD(mode, SIOV_WQCFG_MODE_PASID_EN) ? FIELD(mode, SIOV_WQCFG_MODE_PASID) : NO_PASID;
+  if (!FIELD(mode, SIOV_WQCFG_MODE_DEDICATED)) return true;
+  return FIELD(mode, SIOV_WQCFG_MODE_PASID_EN) && FIELD(mode, SIOV_WQCFG_MODE_PASID) == pasid;
 }
 
 static bool is_member(wq_set_t set, uint32_t wq) {
   return set.bits >> (wq - set.first) % 32 & 1 &&
-         (set.pasid == ANY_PASID || is_shared(wq) || set.pasid == wq_pasid(wq));
+         (set.pasid == ANY_PASID || may_use(wq, set.pasid));
 }
 
 // The next member from `wq` on whose state is `state`, or, if `is` is false, another; else `end`.
 static uint32_t next(wq_set_t set, uint32_t wq, bool is, uint32_t state) {
-  while (wq < set.end && !((wq_state(wq) == state) == is && is_member(set, wq))) wq++;
+  while (wq < set.end && !(is_member(set, wq) && (wq_state(wq) == state) == is)) wq++;
   return wq;
 }
 
