@@ -51,6 +51,7 @@ module siov_endpoint import siov_pkg::*; (
   logic                            portal_valid;
   logic                            portal_ready;
   portal_wr_t                      portal;
+  logic                            portal_accepted;
   logic                            cpl_valid;
   tlp_beat_t                       cpl;
   logic                            np_tx_valid;
@@ -65,11 +66,16 @@ module siov_endpoint import siov_pkg::*; (
   logic                            ctl_we;
   logic [AdiW-1:0]                 ctl_adi;
   wq_ctl_t                         ctl;
+  logic                            thr_we;
+  logic [AdiW-1:0]                 thr_adi;
+  logic [15:0]                     thr;
   logic                            stat_valid;
   logic [AdiW-1:0]                 stat_adi;
+  logic                            stat_mark;
   logic                            stat_rsp_valid;
   logic [EntW:0]                   stat_occupancy;
   logic [15:0]                     stat_inflight;
+  logic                            stat_older;
   logic                            wake_valid;
   logic [AdiW-1:0]                 wake_adi;
   logic [GrpW-1:0]                 wake_group;
@@ -87,6 +93,7 @@ module siov_endpoint import siov_pkg::*; (
   work_t                           work;
   logic                            retire_valid;
   logic [AdiW-1:0]                 retire_adi;
+  logic                            retire_era;
   logic                            adi_error_valid;
   logic                            adi_error_ready;
   sw_error_t                       adi_error;
@@ -170,91 +177,99 @@ module siov_endpoint import siov_pkg::*; (
   end
 
   siov_pcie u_pcie (
-    .clk_i            (clk_i),
-    .rst_ni           (rst_ni),
-    .strap_i          (strap_i),
-    .rx_valid_i       (rx_valid_i),
-    .rx_ready_o       (rx_ready_o),
-    .rx_np_ready_o    (rx_np_ready_o),
-    .rx_i             (rx_i),
-    .tx_valid_o       (tx_valid_o),
-    .tx_ready_i       (tx_ready_i),
-    .tx_o             (tx_o),
-    .tx_fc_i          (tx_fc_i),
-    .fn_o             (fn),
-    .flr_o            (flr),
-    .flr_done_i       (flr_done),
-    .np_pending_i     (dma_np_pending || atc_np_pending),
-    .dma_err_i        (dma_err),
-    .atc_err_i        (atc_err),
-    .pri_pending_i    (pri_busy),
-    .pri_failure_i    (pri_failure),
-    .pri_unexpected_i (pri_uprgi),
-    .pri_reset_o      (pri_reset),
-    .reg_valid_o      (reg_valid),
-    .reg_o            (reg_req),
-    .reg_rsp_valid_i  (reg_rsp_valid),
-    .reg_rdata_i      (reg_rdata),
-    .portal_valid_o   (portal_valid),
-    .portal_ready_i   (portal_ready),
-    .portal_o         (portal),
-    .cpl_valid_o      (cpl_valid),
-    .cpl_o            (cpl),
-    .rx_msg_valid_o   (rx_msg_valid),
-    .rx_msg_o         (rx_msg),
-    .np_tx_valid_i    (np_tx_valid),
-    .np_tx_ready_o    (np_tx_ready),
-    .np_tx_i          (np_tx),
-    .p_tx_valid_i     (p_tx_valid),
-    .p_tx_ready_o     (p_tx_ready),
-    .p_tx_i           (p_tx),
-    .tr_tx_valid_i    (tr_tx_valid),
-    .tr_tx_ready_o    (tr_tx_ready),
-    .tr_tx_i          (tr_tx),
-    .msg_tx_valid_i   (msg_tx_valid),
-    .msg_tx_ready_o   (msg_tx_ready),
-    .msg_tx_i         (msg_tx),
-    .tx_partial_o     (tx_partial),
-    .busy_o           (pcie_busy)
+    .clk_i             (clk_i),
+    .rst_ni            (rst_ni),
+    .strap_i           (strap_i),
+    .rx_valid_i        (rx_valid_i),
+    .rx_ready_o        (rx_ready_o),
+    .rx_np_ready_o     (rx_np_ready_o),
+    .rx_i              (rx_i),
+    .tx_valid_o        (tx_valid_o),
+    .tx_ready_i        (tx_ready_i),
+    .tx_o              (tx_o),
+    .tx_fc_i           (tx_fc_i),
+    .fn_o              (fn),
+    .flr_o             (flr),
+    .flr_done_i        (flr_done),
+    .np_pending_i      (dma_np_pending || atc_np_pending),
+    .dma_err_i         (dma_err),
+    .atc_err_i         (atc_err),
+    .pri_pending_i     (pri_busy),
+    .pri_failure_i     (pri_failure),
+    .pri_unexpected_i  (pri_uprgi),
+    .pri_reset_o       (pri_reset),
+    .reg_valid_o       (reg_valid),
+    .reg_o             (reg_req),
+    .reg_rsp_valid_i   (reg_rsp_valid),
+    .reg_rdata_i       (reg_rdata),
+    .portal_valid_o    (portal_valid),
+    .portal_ready_i    (portal_ready),
+    .portal_o          (portal),
+    .portal_accepted_i (portal_accepted),
+    .cpl_valid_o       (cpl_valid),
+    .cpl_o             (cpl),
+    .rx_msg_valid_o    (rx_msg_valid),
+    .rx_msg_o          (rx_msg),
+    .np_tx_valid_i     (np_tx_valid),
+    .np_tx_ready_o     (np_tx_ready),
+    .np_tx_i           (np_tx),
+    .p_tx_valid_i      (p_tx_valid),
+    .p_tx_ready_o      (p_tx_ready),
+    .p_tx_i            (p_tx),
+    .tr_tx_valid_i     (tr_tx_valid),
+    .tr_tx_ready_o     (tr_tx_ready),
+    .tr_tx_i           (tr_tx),
+    .msg_tx_valid_i    (msg_tx_valid),
+    .msg_tx_ready_o    (msg_tx_ready),
+    .msg_tx_i          (msg_tx),
+    .tx_partial_o      (tx_partial),
+    .busy_o            (pcie_busy)
   );
 
   siov_adi u_adi (
-    .clk_i            (clk_i),
-    .rst_ni           (rst_fn_n),
-    .init_o           (adi_init),
-    .portal_valid_i   (portal_valid),
-    .portal_ready_o   (portal_ready),
-    .portal_i         (portal),
-    .ctl_we_i         (ctl_we),
-    .ctl_adi_i        (ctl_adi),
-    .ctl_i            (ctl),
-    .stat_valid_i     (stat_valid),
-    .stat_adi_i       (stat_adi),
-    .stat_rsp_valid_o (stat_rsp_valid),
-    .stat_occupancy_o (stat_occupancy),
-    .stat_inflight_o  (stat_inflight),
-    .wake_valid_o     (wake_valid),
-    .wake_adi_o       (wake_adi),
-    .wake_group_o     (wake_group),
-    .wake_prio_o      (wake_prio),
-    .pop_valid_i      (pop_valid),
-    .pop_ready_o      (pop_ready),
-    .pop_adi_i        (pop_adi),
-    .popped_valid_o   (popped_valid),
-    .popped_adi_o     (popped_adi),
-    .popped_more_o    (popped_more),
-    .popped_group_o   (popped_group),
-    .popped_prio_o    (popped_prio),
-    .work_valid_o     (work_valid),
-    .work_ready_i     (work_ready),
-    .work_o           (work),
-    .retire_valid_i   (retire_valid),
-    .retire_adi_i     (retire_adi),
-    .error_valid_o    (adi_error_valid),
-    .error_ready_i    (adi_error_ready),
-    .error_o          (adi_error),
-    .inflight_o       (inflight),
-    .busy_o           (adi_busy)
+    .clk_i             (clk_i),
+    .rst_ni            (rst_fn_n),
+    .init_o            (adi_init),
+    .portal_valid_i    (portal_valid),
+    .portal_ready_o    (portal_ready),
+    .portal_i          (portal),
+    .portal_accepted_o (portal_accepted),
+    .ctl_we_i          (ctl_we),
+    .ctl_adi_i         (ctl_adi),
+    .ctl_i             (ctl),
+    .thr_we_i          (thr_we),
+    .thr_adi_i         (thr_adi),
+    .thr_i             (thr),
+    .stat_valid_i      (stat_valid),
+    .stat_mark_i       (stat_mark),
+    .stat_adi_i        (stat_adi),
+    .stat_rsp_valid_o  (stat_rsp_valid),
+    .stat_occupancy_o  (stat_occupancy),
+    .stat_inflight_o   (stat_inflight),
+    .stat_older_o      (stat_older),
+    .wake_valid_o      (wake_valid),
+    .wake_adi_o        (wake_adi),
+    .wake_group_o      (wake_group),
+    .wake_prio_o       (wake_prio),
+    .pop_valid_i       (pop_valid),
+    .pop_ready_o       (pop_ready),
+    .pop_adi_i         (pop_adi),
+    .popped_valid_o    (popped_valid),
+    .popped_adi_o      (popped_adi),
+    .popped_more_o     (popped_more),
+    .popped_group_o    (popped_group),
+    .popped_prio_o     (popped_prio),
+    .work_valid_o      (work_valid),
+    .work_ready_i      (work_ready),
+    .work_o            (work),
+    .retire_valid_i    (retire_valid),
+    .retire_adi_i      (retire_adi),
+    .retire_era_i      (retire_era),
+    .error_valid_o     (adi_error_valid),
+    .error_ready_i     (adi_error_ready),
+    .error_o           (adi_error),
+    .inflight_o        (inflight),
+    .busy_o            (adi_busy)
   );
 
   siov_sched u_sched (
@@ -281,6 +296,7 @@ module siov_endpoint import siov_pkg::*; (
     .clk_i            (clk_i),
     .rst_ni           (rst_fn_n),
     .user_int_en_i    (user_int_en),
+    .priv_en_i        (fn.pasid_priv_en),
     .log_on_i         (log_on),
     .work_valid_i     (work_valid),
     .work_ready_o     (work_ready),
@@ -308,6 +324,7 @@ module siov_endpoint import siov_pkg::*; (
     .irq_done_i       (irq_done),
     .retire_valid_o   (retire_valid),
     .retire_adi_o     (retire_adi),
+    .retire_era_o     (retire_era),
     .error_valid_o    (eng_error_valid),
     .error_ready_i    (eng_error_ready),
     .error_o          (eng_error),
@@ -461,11 +478,16 @@ module siov_endpoint import siov_pkg::*; (
     .ctl_o               (ctl),
     .drop_valid_o        (drop_valid),
     .drop_adi_o          (drop_adi),
+    .thr_we_o            (thr_we),
+    .thr_adi_o           (thr_adi),
+    .thr_o               (thr),
     .stat_valid_o        (stat_valid),
+    .stat_mark_o         (stat_mark),
     .stat_adi_o          (stat_adi),
     .stat_rsp_valid_i    (stat_rsp_valid),
     .stat_occupancy_i    (stat_occupancy),
     .stat_inflight_i     (stat_inflight),
+    .stat_older_i        (stat_older),
     .inflight_i          (inflight),
     .adi_init_i          (adi_init),
     .stop_o              (stop),

@@ -46,9 +46,9 @@ enum siov_command_error {
   SIOV_ERR_WQ_NOT_DISABLED = 0x21,
   SIOV_ERR_WQ_SIZE = 0x22,         // size 0
   SIOV_ERR_WQ_PRIORITY = 0x23,     // priority 0
-  SIOV_ERR_WQ_MODE = 0x24,         // mode not supported
+  SIOV_ERR_WQ_MODE = 0x24,         // mode not supported: a virtual device may have but one
   SIOV_ERR_WQ_BOF = 0x25,          // block on fault without PRI Enable in config space
-  SIOV_ERR_WQ_PASID = 0x26,        // PASID without PASID Enable in config space
+  SIOV_ERR_WQ_PASID = 0x26,        // PASID without PASID Enable in config space, or shared without
   SIOV_ERR_WQ_BATCH = 0x27,        // largest batch 0 or beyond the capability
   SIOV_ERR_WQ_XFER = 0x28,         // largest transfer beyond the capability
   SIOV_ERR_WQ_PRIV = 0x2a,         // privileged without Privileged Mode Enable in config space

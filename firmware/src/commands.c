@@ -72,8 +72,10 @@ typedef enum {
   ROW_DISCARD,  // takes nothing, throws away what it has
 } row_mode_t;
 
-// Gives the queue its row, made from WQCFG and GRPCFG.
-static void set_row(uint32_t wq, row_mode_t row_mode) {
+#define ANY_PASID ~0u
+
+// Gives the queue its row, made from WQCFG and GRPCFG. What it throws away may be of one PASID only.
+static void set_row(uint32_t wq, row_mode_t row_mode, uint32_t pasid) {
   bool enabled = row_mode == ROW_OPEN || row_mode == ROW_ABORTING;
   bool discard = row_mode == ROW_ABORTING || row_mode == ROW_DISCARD;
   uint32_t mode = wqcfg(wq, SIOV_WQCFG_MODE_OFFSET);
@@ -81,7 +83,9 @@ static void set_row(uint32_t wq, row_mode_t row_mode) {
   uint32_t flags = grpcfg(wqs[wq].group, SIOV_GRPCFG_FLAGS_OFFSET);
 
   set_ctl(SIOV_CTL_ROW_FLAGS_OFFSET,
-          PUT(enabled, SIOV_CTL_ROW_FLAGS_ENABLED) | PUT(discard, SIOV_CTL_ROW_FLAGS_DISCARD) |
+          PUT(enabled, SIOV_CTL_ROW_FLAGS_ENABLED) |
+              PUT(discard && pasid == ANY_PASID, SIOV_CTL_ROW_FLAGS_DISCARD) |
+              PUT(discard && pasid != ANY_PASID, SIOV_CTL_ROW_FLAGS_DISCARD_PASID) |
               PUT(FIELD(mode, SIOV_WQCFG_MODE_DEDICATED), SIOV_CTL_ROW_FLAGS_DEDICATED) |
               PUT(FIELD(mode, SIOV_WQCFG_MODE_BLOCK_ON_FAULT), SIOV_CTL_ROW_FLAGS_BOF_EN) |
               PUT(FIELD(mode, SIOV_WQCFG_MODE_PASID_EN), SIOV_CTL_ROW_FLAGS_PASID_VALID) |
@@ -91,7 +95,8 @@ static void set_row(uint32_t wq, row_mode_t row_mode) {
               PUT(FIELD(limits, SIOV_WQCFG_LIMITS_MAX_XFER), SIOV_CTL_ROW_FLAGS_MAX_XFER) |
               PUT(FIELD(mode, SIOV_WQCFG_MODE_PRIO), SIOV_CTL_ROW_FLAGS_PRIO) |
               PUT(wqs[wq].group, SIOV_CTL_ROW_FLAGS_GROUP));
-  set_ctl(SIOV_CTL_ROW_PASID_OFFSET, FIELD(mode, SIOV_WQCFG_MODE_PASID));
+  set_ctl(SIOV_CTL_ROW_PASID_OFFSET,
+          pasid == ANY_PASID ? FIELD(mode, SIOV_WQCFG_MODE_PASID) : pasid);
   for (uint32_t i = 0; i < SIOV_CTL_ROW_OPCFG_COUNT; i++) {
     set_ctl(SIOV_CTL_ROW_OPCFG_OFFSET + i * SIOV_CTL_ROW_OPCFG_STRIDE,
             wqcfg(wq, SIOV_WQCFG_OPCFG_OFFSET + i * SIOV_WQCFG_OPCFG_STRIDE));
@@ -102,16 +107,18 @@ static void set_row(uint32_t wq, row_mode_t row_mode) {
   set_ctl(SIOV_CTL_ROW_COMMIT_OFFSET, wq);
 }
 
-static bool is_busy(uint32_t wq) {
+static uint32_t wq_status(uint32_t wq) {
   set_ctl(SIOV_CTL_WQ_SELECT_OFFSET, wq);
-  return ctl(SIOV_CTL_WQ_STATUS_OFFSET) != 0;
+  return ctl(SIOV_CTL_WQ_STATUS_OFFSET);
 }
 
-#define ANY_PASID ~0u
-#define NO_PASID (ANY_PASID - 1)
+// What the queue has accepted until now is older than what it accepts from now on.
+static void mark_wq(uint32_t wq) {
+  set_ctl(SIOV_CTL_WQ_SELECT_OFFSET, PUT(1u, SIOV_CTL_WQ_SELECT_MARK) | wq);
+}
 
 // Work queues a command is about: bit n of `bits` is WQ first + n, and so on for every 32 up to
-// `end`; of these the ones that use `pasid`.
+// `end`; of these the ones that use `pasid`, or may.
 typedef struct {
   uint32_t first;
   uint32_t end;
@@ -121,19 +128,21 @@ typedef struct {
 
 static wq_set_t all_wqs(void) { return (wq_set_t){0, num_wqs(), ~0u, ANY_PASID}; }
 
-static uint32_t wq_pasid(uint32_t wq) {
+// Anybody's descriptors may be in a shared queue.
+static bool may_use(uint32_t wq, uint32_t pasid) {
   uint32_t mode = wqcfg(wq, SIOV_WQCFG_MODE_OFFSET);
-  return FIELD(mode, SIOV_WQCFG_MODE_PASID_EN) ? FIELD(mode, SIOV_WQCFG_MODE_PASID) : NO_PASID;
+  if (!FIELD(mode, SIOV_WQCFG_MODE_DEDICATED)) return true;
+  return FIELD(mode, SIOV_WQCFG_MODE_PASID_EN) && FIELD(mode, SIOV_WQCFG_MODE_PASID) == pasid;
 }
 
 static bool is_member(wq_set_t set, uint32_t wq) {
   return set.bits >> (wq - set.first) % 32 & 1 &&
-         (set.pasid == ANY_PASID || set.pasid == wq_pasid(wq));
+         (set.pasid == ANY_PASID || may_use(wq, set.pasid));
 }
 
 // The next member from `wq` on whose state is `state`, or, if `is` is false, another; else `end`.
 static uint32_t next(wq_set_t set, uint32_t wq, bool is, uint32_t state) {
-  while (wq < set.end && !((wq_state(wq) == state) == is && is_member(set, wq))) wq++;
+  while (wq < set.end && !(is_member(set, wq) && (wq_state(wq) == state) == is)) wq++;
   return wq;
 }
 
@@ -143,11 +152,11 @@ static uint32_t next(wq_set_t set, uint32_t wq, bool is, uint32_t state) {
 
 static bool log_is_busy(void) { return ctl(SIOV_CTL_EVL_OFFSET) & SIOV_CTL_EVL_BUSY_MASK; }
 
-// Waits until each queue has been empty with everything of it ended, its errors in the event log.
-// False if the device halts.
-static bool wait_idle(wq_set_t set) {
+// Waits until each queue has nothing of `what` (SIOV_CTL_WQ_STATUS_*_MASK) any more, and the errors
+// of what has ended are in the event log. False if the device halts.
+static bool wait_until_none(wq_set_t set, uint32_t what) {
   FOR_EACH_ACTIVE(wq, set) {
-    while (is_busy(wq)) {
+    while (wq_status(wq) & what) {
       if (halted()) return false;
     }
   }
@@ -155,6 +164,18 @@ static bool wait_idle(wq_set_t set) {
     if (halted()) return false;
   }
   return true;
+}
+
+// Waits until queues that are closed have nothing left. False if the device halts meanwhile.
+static bool wait_empty(wq_set_t set) {
+  return wait_until_none(set, SIOV_CTL_WQ_STATUS_QUEUED_MASK | SIOV_CTL_WQ_STATUS_INFLIGHT_MASK);
+}
+
+// Waits until what the queues have accepted so far has ended; more may come all the time. False if
+// the device halts meanwhile.
+static bool drain(wq_set_t set) {
+  FOR_EACH_ACTIVE(wq, set) mark_wq(wq);
+  return wait_until_none(set, SIOV_CTL_WQ_STATUS_OLDER_MASK);
 }
 
 // Waits until the Stop Marker, and the page requests of who is stopped, have left. False if the
@@ -210,11 +231,11 @@ static uint32_t stop_of(wq_set_t set) {
          PUT(set.first / 16 << 16 | set.bits, SIOV_CTL_STOP_OPERAND);
 }
 
-// As wait_idle, but who waits for a page is abandoned: its response may never come. A command for a
-// PASID always ends with a Stop Marker.
-static bool abandon(wq_set_t set) {
+// Waits as `wait` does, but who waits for a page is abandoned: its response may never come. A
+// command for a PASID always ends with a Stop Marker.
+static bool abandon(wq_set_t set, bool (*wait)(wq_set_t)) {
   set_ctl(SIOV_CTL_STOP_OFFSET, stop_of(set));
-  bool ok = wait_idle(set) && (set.pasid == ANY_PASID ? mark_left(set) : send_marker(set.pasid));
+  bool ok = wait(set) && (set.pasid == ANY_PASID ? mark_left(set) : send_marker(set.pasid));
   set_ctl(SIOV_CTL_STOP_OFFSET, PUT(STOP_NOBODY, SIOV_CTL_STOP_WHAT));
   return ok;
 }
@@ -223,19 +244,20 @@ static bool abandon(wq_set_t set) {
 // halts meanwhile.
 static bool stop(wq_set_t set, row_mode_t how) {
   FOR_EACH_ACTIVE(wq, set) {
-    set_row(wq, how);
+    set_row(wq, how, ANY_PASID);
     set_wq_state(wq, IN_PROGRESS);
   }
-  if (!(how == ROW_DISCARD ? abandon(set) : wait_idle(set))) return false;
+  if (!(how == ROW_DISCARD ? abandon(set, wait_empty) : wait_empty(set))) return false;
   FOR_EACH_ACTIVE(wq, set) set_wq_state(wq, DISABLED);
   return true;
 }
 
-// Throws away what is queued; the queues stay open. False if the device halts meanwhile.
+// Throws away what is queued, of the set's PASID if it has one; the queues stay open. False if the
+// device halts meanwhile.
 static bool abort_queued(wq_set_t set) {
-  FOR_EACH_ACTIVE(wq, set) set_row(wq, ROW_ABORTING);
-  bool ok = abandon(set);
-  FOR_EACH_ACTIVE(wq, set) set_row(wq, ROW_OPEN);
+  FOR_EACH_ACTIVE(wq, set) set_row(wq, ROW_ABORTING, set.pasid);
+  bool ok = abandon(set, drain);
+  FOR_EACH_ACTIVE(wq, set) set_row(wq, ROW_OPEN, ANY_PASID);
   return ok;
 }
 
@@ -410,7 +432,7 @@ static uint32_t reset_device(void) {
 void siov_halt(void) {
   set_ctl(SIOV_CTL_EVENTS_OFFSET, SIOV_CTL_EVENTS_HALT_MASK);
   wq_set_t set = all_wqs();
-  FOR_EACH_ACTIVE(wq, set) set_row(wq, ROW_DISCARD);
+  FOR_EACH_ACTIVE(wq, set) set_row(wq, ROW_DISCARD, ANY_PASID);
 }
 
 // ----------------------------------------------------------------------------------------------
@@ -421,15 +443,16 @@ static uint32_t check_wq(uint32_t wq) {
   uint32_t limits = wqcfg(wq, SIOV_WQCFG_LIMITS_OFFSET);
   uint32_t max_batch = FIELD(limits, SIOV_WQCFG_LIMITS_MAX_BATCH);
   uint32_t pcie = ctl(SIOV_CTL_PCIE_OFFSET);
+  bool dedicated = FIELD(mode, SIOV_WQCFG_MODE_DEDICATED);
   bool pasid_en = FIELD(mode, SIOV_WQCFG_MODE_PASID_EN);
   bool priv = FIELD(mode, SIOV_WQCFG_MODE_PRIV);
 
   if (wqcfg(wq, SIOV_WQCFG_SIZE_OFFSET) == 0) return SIOV_ERR_WQ_SIZE;
   if (!FIELD(mode, SIOV_WQCFG_MODE_PRIO)) return SIOV_ERR_WQ_PRIORITY;
-  if (!FIELD(mode, SIOV_WQCFG_MODE_DEDICATED)) return SIOV_ERR_WQ_MODE;
   if (FIELD(mode, SIOV_WQCFG_MODE_BLOCK_ON_FAULT) && !FIELD(pcie, SIOV_CTL_PCIE_PRI_EN)) {
     return SIOV_ERR_WQ_BOF;
   }
+  if (!pasid_en && !dedicated) return SIOV_ERR_WQ_PASID;
   if (pasid_en && !FIELD(pcie, SIOV_CTL_PCIE_PASID_EN)) return SIOV_ERR_WQ_PASID;
   if (max_batch == 0 || max_batch > FIELD(SIOV_GENCAP_RESET, SIOV_GENCAP_MAX_BATCH)) {
     return SIOV_ERR_WQ_BATCH;
@@ -438,7 +461,7 @@ static uint32_t check_wq(uint32_t wq) {
       FIELD(SIOV_GENCAP_RESET, SIOV_GENCAP_MAX_XFER)) {
     return SIOV_ERR_WQ_XFER;
   }
-  if (pasid_en && priv && !FIELD(pcie, SIOV_CTL_PCIE_PRIV_EN)) return SIOV_ERR_WQ_PRIV;
+  if (dedicated && pasid_en && priv && !FIELD(pcie, SIOV_CTL_PCIE_PRIV_EN)) return SIOV_ERR_WQ_PRIV;
   if (FIELD(mode, SIOV_WQCFG_MODE_ATS_DISABLE)) return SIOV_ERR_WQ_ATS;
   if (FIELD(mode, SIOV_WQCFG_MODE_PRS_DISABLE)) return SIOV_ERR_WQ_PRS;
   for (uint32_t i = 0; i < SIOV_WQCFG_OPCFG_COUNT; i++) {
@@ -456,7 +479,7 @@ static uint32_t enable_wq(uint32_t operand) {
   if (wq_state(wq) != DISABLED) return SIOV_ERR_WQ_NOT_DISABLED;
   uint32_t error = check_wq(wq);
   if (error != SIOV_ERR_NONE) return error;
-  set_row(wq, ROW_OPEN);
+  set_row(wq, ROW_OPEN, ANY_PASID);
   set_wq_state(wq, ENABLED);
   return SIOV_ERR_NONE;
 }
@@ -493,16 +516,17 @@ static uint32_t on_wqs(uint32_t command, uint32_t operand) {
 
   if (next(set, first, false, ENABLED) != set.end) return SIOV_ERR_WQ_NOT_ENABLED;
   bool ok = command == SIOV_CMD_DISABLE_WQ ? stop(set, ROW_CLOSED)
-            : command == SIOV_CMD_DRAIN_WQ ? wait_idle(set)
+            : command == SIOV_CMD_DRAIN_WQ ? drain(set)
                                            : abort_queued(set);
   return ok ? SIOV_ERR_NONE : SIOV_ERR_HARDWARE;
 }
 
-// Commands whose operand is a PASID: a dedicated WQ is drained or aborted whole.
+// Commands whose operand is a PASID. They concern every shared WQ; to drain one, what others have
+// submitted to it is waited for, too.
 static uint32_t on_pasid(uint32_t command, uint32_t pasid) {
   wq_set_t set = all_wqs();
   set.pasid = pasid;
-  bool ok = command == SIOV_CMD_DRAIN_PASID ? wait_idle(set) && send_marker(pasid)
+  bool ok = command == SIOV_CMD_DRAIN_PASID ? drain(set) && send_marker(pasid)
                                             : abort_queued(set);
   return ok ? SIOV_ERR_NONE : SIOV_ERR_HARDWARE;
 }
@@ -542,7 +566,7 @@ static uint32_t on_device(uint32_t command) {
     case SIOV_CMD_ENABLE_DEVICE: return enable_device();
     case SIOV_CMD_DISABLE_DEVICE: return disable_device();
     case SIOV_CMD_RESET_DEVICE: return reset_device();
-    case SIOV_CMD_DRAIN_ALL: ok = wait_idle(all_wqs()); break;
+    case SIOV_CMD_DRAIN_ALL: ok = drain(all_wqs()); break;
     case SIOV_CMD_ABORT_ALL: ok = abort_queued(all_wqs()); break;
   }
   return ok ? SIOV_ERR_NONE : SIOV_ERR_HARDWARE;

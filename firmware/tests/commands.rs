@@ -8,7 +8,7 @@
 
 mod device;
 
-use device::{Device, Row};
+use device::{DISCARDS, Device, Row};
 use siov_firmware::{abi::*, ctl_regs::*, regs::*};
 
 /// CMD for a command and its operand.
@@ -425,11 +425,46 @@ fn enable_wq_without_priority_ends_with_23() {
     assert_eq!(error, SIOV_ERR_WQ_PRIORITY);
 }
 
+/// Shared, priority 2.
+const SHARED: u32 = SIOV_WQCFG_MODE_PASID_EN_MASK | 2 << SIOV_WQCFG_MODE_PRIO_SHIFT;
+
 #[test]
-fn enable_shared_wq_ends_with_24() {
-    let mode = mode(1) & !SIOV_WQCFG_MODE_DEDICATED_MASK;
+fn shared_wq_has_no_pasid_of_its_own_in_its_row() {
+    let mut device = enabled();
+    device.set_wq(1, SIOV_WQCFG_MODE_OFFSET, SHARED);
+
+    assert_eq!(device.command(cmd(SIOV_CMD_ENABLE_WQ, 1)), SIOV_ERR_NONE);
+
+    let flags = SIOV_CTL_ROW_FLAGS_ENABLED_MASK
+        | SIOV_CTL_ROW_FLAGS_PASID_VALID_MASK
+        | 20 << SIOV_CTL_ROW_FLAGS_MAX_XFER_SHIFT
+        | 2 << SIOV_CTL_ROW_FLAGS_PRIO_SHIFT;
+    assert_eq!((device.rows[0].flags, device.rows[0].pasid), (flags, 0));
+}
+
+#[test]
+fn enable_shared_wq_without_pasid_ends_with_26() {
+    let mode = SHARED & !SIOV_WQCFG_MODE_PASID_EN_MASK;
     let error = enable_wq_error(|device| device.set_wq(1, SIOV_WQCFG_MODE_OFFSET, mode));
-    assert_eq!(error, SIOV_ERR_WQ_MODE);
+    assert_eq!(error, SIOV_ERR_WQ_PASID);
+}
+
+#[test]
+fn enable_shared_wq_while_function_has_no_pasid_ends_with_26() {
+    let error = enable_wq_error(|device| {
+        device.set_ctl(SIOV_CTL_PCIE_OFFSET, SIOV_CTL_PCIE_BME_MASK);
+        device.set_wq(1, SIOV_WQCFG_MODE_OFFSET, SHARED);
+    });
+    assert_eq!(error, SIOV_ERR_WQ_PASID);
+}
+
+#[test]
+fn privilege_of_a_shared_wq_is_in_its_descriptors_alone() {
+    let mut device = enabled();
+    let mode = SHARED | SIOV_WQCFG_MODE_PRIV_MASK;
+    device.set_wq(1, SIOV_WQCFG_MODE_OFFSET, mode);
+
+    assert_eq!(device.command(cmd(SIOV_CMD_ENABLE_WQ, 1)), SIOV_ERR_NONE);
 }
 
 #[test]
@@ -555,24 +590,26 @@ fn second_map_names_wqs_from_16_on() {
 }
 
 #[test]
-fn drain_waits_and_leaves_the_queue_open() {
+fn drain_waits_for_what_was_there_and_leaves_the_queue_open() {
     let mut device = running();
-    device.busy_polls[2] = 4;
+    device.older_polls[2] = 4;
+    device.busy_polls[2] = u32::MAX;
 
     assert_eq!(device.command(cmd(SIOV_CMD_DRAIN_WQ, 0b100)), SIOV_ERR_NONE);
 
-    assert_eq!(device.busy_polls[2], 0);
+    assert_eq!(device.marks, [2]);
+    assert_eq!(device.older_polls[2], 0);
     assert_eq!(device.rows, []);
 }
 
 #[test]
 fn drain_all_waits_for_every_wq() {
     let mut device = running();
-    device.busy_polls = [2, 3, 4, 0, 0, 0, 0, 0];
+    device.older_polls = [2, 3, 4, 0, 0, 0, 0, 0];
 
     assert_eq!(device.command(cmd(SIOV_CMD_DRAIN_ALL, 0)), SIOV_ERR_NONE);
 
-    assert_eq!(device.busy_polls, [0; 8]);
+    assert_eq!(device.older_polls, [0; 8]);
 }
 
 #[test]
@@ -588,14 +625,51 @@ fn drain_waits_for_the_event_log() {
 #[test]
 fn drain_pasid_waits_for_the_wqs_that_use_it() {
     let mut device = running();
-    device.busy_polls = [5, 3, 4, 0, 0, 0, 0, 0];
+    device.older_polls = [5, 3, 4, 0, 0, 0, 0, 0];
     device.set_wq(2, SIOV_WQCFG_MODE_OFFSET, mode(1));
 
     let error = device.command(cmd(SIOV_CMD_DRAIN_PASID, 0x101));
 
     assert_eq!(error, SIOV_ERR_NONE);
-    assert_eq!(device.busy_polls[..3], [5, 0, 0]);
+    assert_eq!(device.older_polls[..3], [5, 0, 0]);
     assert_eq!(device.rows, []);
+}
+
+#[test]
+fn drain_pasid_waits_for_every_shared_wq() {
+    let mut device = running();
+    device.set_wq(1, SIOV_WQCFG_MODE_OFFSET, SHARED);
+    device.older_polls[1] = 3;
+
+    let error = device.command(cmd(SIOV_CMD_DRAIN_PASID, 0x777));
+
+    assert_eq!(error, SIOV_ERR_NONE);
+    assert_eq!(device.marks, [1]);
+    assert_eq!(device.older_polls[1], 0);
+}
+
+#[test]
+fn abort_pasid_discards_that_pasid_alone() {
+    let mut device = running();
+    device.set_wq(1, SIOV_WQCFG_MODE_OFFSET, SHARED);
+    device.older_polls[1] = 3;
+
+    let error = device.command(cmd(SIOV_CMD_ABORT_PASID, 0x102));
+
+    assert_eq!(error, SIOV_ERR_NONE);
+    let rows = device.rows.iter();
+    let rows: Vec<_> = rows
+        .map(|row| (row.wq, row.flags & DISCARDS, row.pasid))
+        .collect();
+    let discard = SIOV_CTL_ROW_FLAGS_DISCARD_PASID_MASK;
+    let expected = [
+        (1, discard, 0x102),
+        (2, discard, 0x102),
+        (1, 0, 0),
+        (2, 0, 0x102),
+    ];
+    assert_eq!(rows, expected);
+    assert_eq!(device.older_polls[1], 0);
 }
 
 #[test]
@@ -612,7 +686,7 @@ fn abort_pasid_discards_in_the_wqs_that_use_it() {
 #[test]
 fn pasid_that_nobody_uses_is_drained_and_aborted_at_once() {
     let mut device = running();
-    device.busy_polls = [u32::MAX; 8];
+    device.older_polls = [u32::MAX; 8];
     for command in [SIOV_CMD_DRAIN_PASID, SIOV_CMD_ABORT_PASID] {
         assert_eq!(
             device.command(cmd(command, 0xf_ffff)),
@@ -628,7 +702,7 @@ fn wq_without_pasid_is_not_in_a_drain_of_pasid_0() {
     let mut device = running();
     let mode = mode(0) & !(SIOV_WQCFG_MODE_PASID_EN_MASK | SIOV_WQCFG_MODE_PASID_MASK);
     device.set_wq(0, SIOV_WQCFG_MODE_OFFSET, mode);
-    device.busy_polls[0] = u32::MAX;
+    device.older_polls[0] = u32::MAX;
 
     let error = device.command(cmd(SIOV_CMD_DRAIN_PASID, 0));
 
@@ -864,6 +938,7 @@ fn command_that_waits_while_the_device_halts_ends_with_03() {
     ] {
         let mut device = running();
         device.busy_polls[0] = u32::MAX;
+        device.older_polls[0] = u32::MAX;
         device.halt_at_poll = Some(3);
 
         assert_eq!(device.command(command), SIOV_ERR_HARDWARE);

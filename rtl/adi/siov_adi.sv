@@ -9,9 +9,10 @@
 /// status read goes before portal writes so that no tenant can hold up a drain by flooding its
 /// portal; firmware asks too seldom to hold up a portal in turn.
 ///
-/// A portal write to a WQ that is not enabled, or is not dedicated, is dropped; to a full dedicated
-/// WQ it is dropped and reported as software error 53h. Portal write to `wake_*_o`: 1 clock; pop to
-/// `work_o`: 2 clocks.
+/// A dedicated WQ takes posted writes: one to a full WQ is dropped and reported as software error
+/// 53h. A shared WQ takes deferrable ones, whose senders learn from `portal_accepted_o` whether to
+/// try again. Anything else is dropped. Portal write to `wake_*_o` and `portal_accepted_o` takes 1
+/// clock, pop to `work_o` 2.
 module siov_adi import siov_pkg::*; (
   input  logic            clk_i,
   input  logic            rst_ni,
@@ -22,6 +23,8 @@ module siov_adi import siov_pkg::*; (
   input  logic            portal_valid_i,
   output logic            portal_ready_o,
   input  portal_wr_t      portal_i,
+  /// The portal write taken in the clock before is in its queue.
+  output logic            portal_accepted_o,
 
   /// Control row, written by firmware. Takes effect for portal writes taken in the same clock and
   /// later.
@@ -29,13 +32,22 @@ module siov_adi import siov_pkg::*; (
   input  logic [AdiW-1:0] ctl_adi_i,
   input  wq_ctl_t         ctl_i,
 
+  /// Threshold of a WQ (DSA 9.2.24), as software writes it, at any time. Takes effect like a
+  /// control row.
+  input  logic            thr_we_i,
+  input  logic [AdiW-1:0] thr_adi_i,
+  input  logic [15:0]     thr_i,
+
   /// Occupancy and in-flight count (popped, not retired) of one WQ, for registers and drains:
-  /// pulse, answer 2 or more clocks later. One at a time.
+  /// pulse, answer 2 or more clocks later. One at a time. `stat_mark_i` marks the WQ, from then on
+  /// `stat_older_o` tells whether something accepted before has not retired.
   input  logic            stat_valid_i,
+  input  logic            stat_mark_i,
   input  logic [AdiW-1:0] stat_adi_i,
   output logic            stat_rsp_valid_o,
   output logic [EntW:0]   stat_occupancy_o,
   output logic [15:0]     stat_inflight_o,
+  output logic            stat_older_o,
 
   /// The WQ may be popped: it has got its first descriptor, or has fallen below its share of
   /// descriptors in flight. Never in one clock with `popped`.
@@ -62,6 +74,7 @@ module siov_adi import siov_pkg::*; (
   /// A descriptor of this WQ has ended altogether (record and interrupt sent). Never stalled.
   input  logic            retire_valid_i,
   input  logic [AdiW-1:0] retire_adi_i,
+  input  logic            retire_era_i,
 
   output logic            error_valid_o,
   input  logic            error_ready_i,
@@ -81,7 +94,7 @@ module siov_adi import siov_pkg::*; (
   logic push, pop, retire, stat;
   logic [AdiW-1:0] op_adi;
   logic [AdiW:0]   clear_q;  // rows cleared since reset
-  logic stat_wait_q;
+  logic stat_wait_q, stat_mark_q;
   logic [AdiW-1:0] stat_adi_q;
   logic work_room;
 
@@ -111,14 +124,15 @@ module siov_adi import siov_pkg::*; (
     if (!rst_ni) stat_wait_q <= 1'b0;
     else if (stat_valid_i) stat_wait_q <= 1'b1;
     else if (stat) stat_wait_q <= 1'b0;
-    if (stat_valid_i) stat_adi_q <= stat_adi_i;
+    if (stat_valid_i) {stat_adi_q, stat_mark_q} <= {stat_adi_i, stat_mark_i};
   end
 
   // ------------------------------------------------------------------------------------------
   // Rows: what firmware says of a WQ, and the state of its ring
 
   wq_ctl_t ctl;
-  logic pushed, overflow, popped, retired, poppable, wakes;
+  logic [15:0] threshold;
+  logic pushed, overflow, popped, retired, poppable, wakes, era;
   logic [AdiW-1:0] adi;
   logic [EntW-1:0] entry;
   logic [EntW:0]   occupancy;
@@ -136,32 +150,65 @@ module siov_adi import siov_pkg::*; (
     .rdata_o (ctl)
   );
 
-  siov_adi_ring u_ring (
-    .clk_i       (clk_i),
-    .rst_ni      (rst_ni),
-    .clear_i     (init_o),
-    .push_i      (push),
-    .pop_i       (pop),
-    .retire_i    (retire),
-    .stat_i      (stat),
-    .adi_i       (op_adi),
-    .accept_i    (ctl.enabled && ctl.dedicated),
-    .base_i      (ctl.base),
-    .size_i      (ctl.size),
-    .pushed_o    (pushed),
-    .overflow_o  (overflow),
-    .popped_o    (popped),
-    .retired_o   (retired),
-    .stat_o      (stat_rsp_valid_o),
-    .adi_o       (adi),
-    .entry_o     (entry),
-    .occupancy_o (occupancy),
-    .inflight_o  (stat_inflight_o),
-    .poppable_o  (poppable),
-    .wakes_o     (wakes)
+  siov_ram_1r1w #(
+    .Width (16),
+    .Depth (MaxAdis)
+  ) u_threshold (
+    .clk_i   (clk_i),
+    .we_i    (thr_we_i),
+    .waddr_i (thr_adi_i),
+    .wdata_i (thr_i),
+    .re_i    (push && portal_i.limited),
+    .raddr_i (op_adi),
+    .rdata_o (threshold)
   );
 
-  assign stat_occupancy_o = occupancy;
+  // Of the portal write that is being decided on (DSA 5.3).
+  logic push_q, deferrable_q, limited_q, accept;
+  logic [EntW:0] limit;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) push_q <= 1'b0;
+    else push_q <= push;
+    if (push) {deferrable_q, limited_q} <= {portal_i.deferrable, portal_i.limited};
+  end
+
+  assign accept = ctl.enabled && ctl.dedicated == !deferrable_q;
+  assign limit  = !ctl.dedicated && limited_q && threshold < 16'(ctl.size) ?
+                  threshold[EntW:0] : ctl.size;
+
+  siov_adi_ring u_ring (
+    .clk_i        (clk_i),
+    .rst_ni       (rst_ni),
+    .clear_i      (init_o),
+    .push_i       (push),
+    .pop_i        (pop),
+    .retire_i     (retire),
+    .retire_era_i (retire_era_i),
+    .stat_i       (stat),
+    .mark_i       (stat_mark_q),
+    .adi_i        (op_adi),
+    .accept_i     (accept),
+    .base_i       (ctl.base),
+    .size_i       (ctl.size),
+    .limit_i      (limit),
+    .pushed_o     (pushed),
+    .overflow_o   (overflow),
+    .popped_o     (popped),
+    .retired_o    (retired),
+    .stat_o       (stat_rsp_valid_o),
+    .adi_o        (adi),
+    .entry_o      (entry),
+    .occupancy_o  (occupancy),
+    .inflight_o   (stat_inflight_o),
+    .era_o        (era),
+    .older_o      (stat_older_o),
+    .poppable_o   (poppable),
+    .wakes_o      (wakes)
+  );
+
+  assign portal_accepted_o = pushed;
+  assign stat_occupancy_o  = occupancy;
 
   assign wake_valid_o = wakes;
   assign wake_adi_o   = adi;
@@ -196,17 +243,19 @@ module siov_adi import siov_pkg::*; (
     .work_ims_o   (work_ims)
   );
 
-  tenant_t     tenant_q;
-  logic        discard_q, bof_en_q;
+  tenant_t     tenant, tenant_q;
+  logic        shared_q, era_q, discard_q, discard_pasid_q, bof_en_q;
   logic [2:0]  tc_a_q, tc_b_q;
   logic [4:0]  max_xfer_q;
   logic [63:0] opcfg_q;
 
   always_ff @(posedge clk_i) begin
     if (popped) begin
-      // The only place where a tenant is made.
       tenant_q   <= '{adi: adi, priv: ctl.priv, pasid_valid: ctl.pasid_valid, pasid: ctl.pasid};
+      shared_q   <= !ctl.dedicated;
+      era_q      <= era;
       discard_q  <= ctl.discard;
+      discard_pasid_q <= ctl.discard_pasid;
       bof_en_q   <= ctl.bof_en;
       tc_a_q     <= ctl.tc_a;
       tc_b_q     <= ctl.tc_b;
@@ -215,11 +264,23 @@ module siov_adi import siov_pkg::*; (
     end
   end
 
+  // The only place where a tenant is made. Into the descriptors of a shared WQ, the CPU or the
+  // kernel has put who submits (ENQCMD, ENQCMDS): bytes 0 to 3.
+  always_comb begin
+    tenant = tenant_q;
+    if (shared_q) begin
+      tenant.pasid_valid = 1'b1;
+      tenant.pasid       = work_desc[19:0];
+      tenant.priv        = work_desc[31];
+    end
+  end
+
   assign work_o = '{
     desc:     work_desc,
-    tenant:   tenant_q,
+    tenant:   tenant,
     ims:      work_ims,
-    discard:  discard_q,
+    era:      era_q,
+    discard:  discard_q || (discard_pasid_q && tenant.pasid == tenant_q.pasid),
     bof_en:   bof_en_q,
     tc_a:     tc_a_q,
     tc_b:     tc_b_q,
@@ -239,7 +300,7 @@ module siov_adi import siov_pkg::*; (
   ) u_errors (
     .clk_i   (clk_i),
     .rst_ni  (rst_ni),
-    .valid_i (overflow),
+    .valid_i (overflow && ctl.dedicated),
     .ready_o (),
     .data_i  (adi),
     .valid_o (error_valid_o),
@@ -256,13 +317,6 @@ module siov_adi import siov_pkg::*; (
 
   // ------------------------------------------------------------------------------------------
 
-  logic push_q;
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) push_q <= 1'b0;
-    else push_q <= push;
-  end
-
   always_ff @(posedge clk_i) begin
     if (!rst_ni) inflight_o <= '0;
     else if (pushed) inflight_o <= inflight_o + 16'd1;
@@ -270,10 +324,6 @@ module siov_adi import siov_pkg::*; (
   end
 
   assign busy_o = init_o || push_q || stat_wait_q || stat_rsp_valid_o || error_valid_o;
-
-  // A dedicated WQ has no threshold, so both pages mean the same (DSA 5.3).
-  logic unused_limited;
-  assign unused_limited = portal_i.limited;
 
   // ------------------------------------------------------------------------------------------
 

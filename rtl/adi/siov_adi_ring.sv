@@ -9,6 +9,10 @@
 ///
 /// Sizes need not be powers of two. A ring that has run empty starts again at its first entry, so
 /// that a new base and size (DSA Table 9-7: only while disabled, hence empty) need no clean-up.
+///
+/// A drain is about what was accepted before it, and must end even if more comes all the time. So a
+/// WQ can be marked: what is in it then is counted apart. A descriptor leaves with its era, a bit
+/// that flips at each mark, and retires with it.
 module siov_adi_ring import siov_pkg::*; (
   input  logic            clk_i,
   input  logic            rst_ni,
@@ -18,17 +22,20 @@ module siov_adi_ring import siov_pkg::*; (
   input  logic            push_i,
   input  logic            pop_i,       ///< the WQ is known to be poppable
   input  logic            retire_i,
+  input  logic            retire_era_i,
   input  logic            stat_i,
+  input  logic            mark_i,      ///< with `stat_i`; not while `older_o` of the WQ is high
   input  logic [AdiW-1:0] adi_i,
 
   // The WQ's control fields, one clock later, together with the answer
   input  logic            accept_i,    ///< the WQ takes what the portal was given
   input  logic [EntW-1:0] base_i,
   input  logic [EntW:0]   size_i,
+  input  logic [EntW:0]   limit_i,     ///< entries that this push may fill, at most the size
 
   // Answer, at most one of the five; none to a clear, or to a push that the WQ does not take
   output logic            pushed_o,
-  output logic            overflow_o,  ///< not pushed, because the WQ is full
+  output logic            overflow_o,  ///< not pushed, because the WQ is full to its limit
   output logic            popped_o,
   output logic            retired_o,
   output logic            stat_o,
@@ -36,6 +43,8 @@ module siov_adi_ring import siov_pkg::*; (
   output logic [EntW-1:0] entry_o,     ///< the entry pushed to or popped from
   output logic [EntW:0]   occupancy_o, ///< after the operation
   output logic [15:0]     inflight_o,  ///< after the operation
+  output logic            era_o,       ///< of the descriptor popped
+  output logic            older_o,     ///< not all from before the last mark has retired
   /// The WQ may be popped after the operation: it is not empty, and has not more than its share of
   /// descriptors in flight.
   output logic            poppable_o,
@@ -50,9 +59,13 @@ module siov_adi_ring import siov_pkg::*; (
     logic [EntW:0]        occupancy;
     logic [InflightW-1:0] inflight;
     logic                 told;       // the last answer was that it may be popped
+    logic                 era;
+    // from before the last mark
+    logic [EntW:0]        old_queued;
+    logic [InflightW-1:0] old_inflight;
   } row_t;
 
-  logic push_q, pop_q, retire_q, stat_q;
+  logic push_q, pop_q, retire_q, retire_era_q, stat_q, mark_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -66,14 +79,16 @@ module siov_adi_ring import siov_pkg::*; (
       retire_q <= retire_i;
       stat_q   <= stat_i;
     end
-    adi_o <= adi_i;
+    adi_o        <= adi_i;
+    retire_era_q <= retire_era_i;
+    mark_q       <= mark_i;
   end
 
   row_t row, row_d;
-  logic full;
+  logic full, marks, pops_old, retires_old;
   logic [EntW-1:0] head, tail;
 
-  assign full = row.occupancy >= size_i;
+  assign full = row.occupancy >= limit_i;
   assign head = row.occupancy == '0 ? '0 : row.head;
 
   // Of a ring that is not full the sum is less than twice the size: subtracting it once is enough.
@@ -100,12 +115,28 @@ module siov_adi_ring import siov_pkg::*; (
       row_d.occupancy = row.occupancy - 1'b1;
       row_d.inflight  = row.inflight + 1'b1;
     end
+    if (pops_old) begin
+      row_d.old_queued   = row.old_queued - 1'b1;
+      row_d.old_inflight = row.old_inflight + 1'b1;
+    end
     if (retire_q) row_d.inflight = row.inflight - 1'b1;
+    if (retires_old) row_d.old_inflight = row.old_inflight - 1'b1;
+    if (marks) begin
+      row_d.era          = !row.era;
+      row_d.old_queued   = row.occupancy;
+      row_d.old_inflight = row.inflight;
+    end
   end
+
+  assign marks       = stat_q && mark_q;
+  assign pops_old    = pop_q && row.old_queued != '0;
+  assign retires_old = retire_q && retire_era_q != row.era;
 
   assign entry_o     = base_i + (pop_q ? row.head : tail);
   assign occupancy_o = row_d.occupancy;
   assign inflight_o  = 16'(row_d.inflight);
+  assign era_o       = row.era ^ pops_old;
+  assign older_o     = row_d.old_queued != '0 || row_d.old_inflight != '0;
 
   // Shares: of the jobs that nobody has or has been told to take, half if they are many, else a
   // quarter or an eighth. So however many WQs have jobs that never end, some are left to the others.
@@ -149,7 +180,7 @@ module siov_adi_ring import siov_pkg::*; (
     row_new.told = pop_q ? poppable_o : row.told || wakes_o;
   end
 
-  assign row_we = pushed_o || pop_q || retire_q;
+  assign row_we = pushed_o || pop_q || retire_q || marks;
 
   siov_ram_1r1w #(
     .Width ($bits(row_t)),
@@ -175,6 +206,12 @@ module siov_adi_ring import siov_pkg::*; (
   RetireInFlight_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
                                      retire_q |-> row.inflight != '0)
     else $error("WQ %0d retires more than was popped", adi_o);
+  RetireOldInFlight_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
+                                        retires_old |-> row.old_inflight != '0)
+    else $error("WQ %0d retires more from before its mark than was in flight", adi_o);
+  MarkAfterOlder_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
+      marks |-> row.old_queued == '0 && row.old_inflight == '0)
+    else $error("WQ %0d marked while something is left from before its last mark", adi_o);
   OccupancyWithinSize_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
                                           pushed_o || pop_q |-> occupancy_o <= size_i)
     else $error("WQ %0d holds more than its size", adi_o);

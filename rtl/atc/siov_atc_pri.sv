@@ -111,7 +111,10 @@ module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*; (
             prg_q[i].lk.tenant.adi == head.miss.lk.tenant.adi) begin
           if (!stale_q[i]) begin
             held = held + 1'b1;
-            if (prg_q[i].lk.page == head.miss.lk.page) same_page = 1'b1;
+            if (prg_q[i].lk.page == head.miss.lk.page &&
+                prg_q[i].lk.tenant == head.miss.lk.tenant) begin
+              same_page = 1'b1;
+            end
           end else if (prg_q[i].lk.tenant.pasid == head.miss.lk.tenant.pasid) begin
             held = held + 1'b1;
           end

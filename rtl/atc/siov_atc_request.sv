@@ -88,7 +88,9 @@ module siov_atc_request import siov_pkg::*, siov_atc_pkg::*; (
       for (int unsigned i = 0; i < NumTrs; i++) begin
         if (busy_q[i] && tr_q[i].lk.tenant.adi == head.lk.tenant.adi) begin
           in_flight = in_flight + 1'b1;
-          if (tr_q[i].lk.page == head.lk.page) same_page = 1'b1;
+          if (tr_q[i].lk.page == head.lk.page && tr_q[i].lk.tenant == head.lk.tenant) begin
+            same_page = 1'b1;
+          end
         end
       end
     end

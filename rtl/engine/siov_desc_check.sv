@@ -14,6 +14,7 @@ module siov_desc_check
   input  logic        valid_i,
   input  desc_t       desc_i,
   input  logic        user_int_i,   ///< may raise an interrupt without privilege (GENCFG)
+  input  logic        priv_en_i,    ///< requests may be privileged (config space)
   input  logic        pasid_valid_i,
   input  logic        priv_i,
   input  logic        bof_en_i,
@@ -37,9 +38,10 @@ module siov_desc_check
   assign is_fill    = desc.operation == OpFill;
   assign moves_data = is_move || is_fill;
 
-  logic op_ok, int_ok;
-  assign op_ok  = (desc.operation == OpNop || moves_data) && opcfg_i[desc.operation[5:0]];
-  assign int_ok = user_int_i || !pasid_valid_i || priv_i;
+  logic op_ok, priv_ok, int_ok;
+  assign op_ok   = (desc.operation == OpNop || moves_data) && opcfg_i[desc.operation[5:0]];
+  assign priv_ok = !priv_i || !pasid_valid_i || priv_en_i;
+  assign int_ok  = user_int_i || !pasid_valid_i || (priv_i && priv_en_i);
 
   // Set: the flag is reserved or not supported here.
   always_comb begin
@@ -83,7 +85,9 @@ module siov_desc_check
   end
 
   always_comb begin
-    if      (flags.rec_valid && desc.rec_addr[4:0] != '0) status_o = StatusRecAlign;
+    // First: with another status, a record would be written with a privilege that nobody has.
+    if      (!priv_ok)                                    status_o = StatusPriv;
+    else if (flags.rec_valid && desc.rec_addr[4:0] != '0) status_o = StatusRecAlign;
     else if (!op_ok)                                      status_o = StatusOpcode;
     else if (bad != '0)                                   status_o = StatusFlags;
     else if (rsvd)                                        status_o = StatusReserved;

@@ -48,7 +48,7 @@ package siov_dsa_pkg;
     logic [63:0]  rec_addr;
     logic [7:0]   operation;
     dsa_flags_t   flags;
-    logic [31:0]  pasid;       // with Priv; a dedicated WQ has its own
+    logic [31:0]  pasid;       // with Priv: adi/ makes the tenant of it
   } dsa_desc_t;  // 512 bits
 
   // ------------------------------------------------------------------------------------------
@@ -66,6 +66,7 @@ package siov_dsa_pkg;
     StatusIntHandle = 8'h19,
     StatusRecFault  = 8'h1a,   // page fault on the completion record
     StatusRecAlign  = 8'h1b,
+    StatusPriv      = 8'h1d,   // privileged, which config space does not allow
     StatusReadError = 8'h20,
     StatusXlatError = 8'h22,   // Translation Request or page request failed
     StatusAbandoned = 8'hff    // ended by abort or reset: told to nobody
@@ -88,6 +89,7 @@ package siov_dsa_pkg;
   /// What is kept of a descriptor while its job is under way: all that its end needs.
   typedef struct packed {
     tenant_t     tenant;
+    logic        era;          // as in work_t
     logic [7:0]  operation;
     logic        rec_valid;    // 0 for a discarded descriptor
     logic        req_rec;
@@ -109,6 +111,7 @@ package siov_dsa_pkg;
   /// A completed job on its way out: what is left to do.
   typedef struct packed {
     tenant_t         tenant;
+    logic            era;
     logic [7:0]      operation;
     logic [63:5]     rec_addr;
     dsa_record_t     record;   // if it has one

@@ -16,6 +16,8 @@ module siov_engine import siov_pkg::*; import siov_dsa_pkg::*; (
   input  logic            rst_ni,
   /// GENCFG bit 12
   input  logic            user_int_en_i,
+  /// Privileged Mode Enable of config space
+  input  logic            priv_en_i,
   /// Software errors go to the event log.
   input  logic            log_on_i,
 
@@ -53,6 +55,7 @@ module siov_engine import siov_pkg::*; import siov_dsa_pkg::*; (
 
   output logic            retire_valid_o,
   output logic [AdiW-1:0] retire_adi_o,
+  output logic            retire_era_o,
 
   output logic            error_valid_o,
   input  logic            error_ready_i,
@@ -77,6 +80,7 @@ module siov_engine import siov_pkg::*; import siov_dsa_pkg::*; (
     .clk_i           (clk_i),
     .rst_ni          (rst_ni),
     .user_int_en_i   (user_int_en_i),
+    .priv_en_i       (priv_en_i),
     .work_valid_i    (work_valid_i),
     .work_ready_o    (work_ready_o),
     .work_i          (work_i),
@@ -158,7 +162,8 @@ module siov_engine import siov_pkg::*; import siov_dsa_pkg::*; (
     .error_o          (lost_error),
     .retire_valid_o   (retire_valid_o),
     .retire_id_o      (release_id),
-    .retire_adi_o     (retire_adi_o)
+    .retire_adi_o     (retire_adi_o),
+    .retire_era_o     (retire_era_o)
   );
 
   assign error_valid_o = lost_error_valid || told_error_valid;

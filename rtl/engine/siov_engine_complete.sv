@@ -9,6 +9,8 @@
 ///   |----------------------|-------------------|----------------------------------|
 ///   | valid                | record if asked   | record; 19h, 22h: and SW error   |
 ///   | valid but misaligned | -                 | software error                   |
+///   | valid, but no right  | -                 | software error 1dh               |
+///   | to be privileged     |                   |                                  |
 ///   | not valid            | nothing           | software error                   |
 ///
 /// What has been abandoned ends with none of these, and without an interrupt (DSA 3.15).
@@ -80,7 +82,7 @@ module siov_engine_complete import siov_pkg::*; import siov_dsa_pkg::*; (
   assign faulted   = result_q.status inside {StatusPageFault, StatusPageError};
   assign moved     = faulted || result_q.status inside {StatusReadError, StatusXlatError};
   assign rec       = row_i.rec_valid && (row_i.req_rec || failed) && !abandoned &&
-                     result_q.status != StatusRecAlign;
+                     !(result_q.status inside {StatusRecAlign, StatusPriv});
   assign report    = failed && (!rec || result_q.status inside {StatusIntHandle, StatusXlatError});
   assign told      = (!report || error_room) && (rec ? rec_ready_i : end_ready_i);
 
@@ -157,6 +159,7 @@ module siov_engine_complete import siov_pkg::*; import siov_dsa_pkg::*; (
   assign end_id_o    = result_q.id;
   assign end_o = '{
     tenant:    row_i.tenant,
+    era:       row_i.era,
     operation: row_i.operation,
     rec_addr:  row_i.rec_addr,
     record:    record,

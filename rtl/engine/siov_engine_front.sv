@@ -10,6 +10,7 @@ module siov_engine_front import siov_pkg::*; import siov_dsa_pkg::*; (
   input  logic            clk_i,
   input  logic            rst_ni,
   input  logic            user_int_en_i,
+  input  logic            priv_en_i,
 
   input  logic            work_valid_i,
   output logic            work_ready_o,
@@ -62,6 +63,7 @@ module siov_engine_front import siov_pkg::*; import siov_dsa_pkg::*; (
     .valid_i       (checking),
     .desc_i        (work_i.desc),
     .user_int_i    (user_int_en_i),
+    .priv_en_i     (priv_en_i),
     .pasid_valid_i (work_i.tenant.pasid_valid),
     .priv_i        (work_i.tenant.priv),
     .bof_en_i      (work_i.bof_en),
@@ -146,6 +148,7 @@ module siov_engine_front import siov_pkg::*; import siov_dsa_pkg::*; (
   // A discarded descriptor ends as if nothing had been asked of it.
   assign job_row_o = '{
     tenant:    work_i.tenant,
+    era:       work_i.era,
     operation: desc.operation,
     rec_valid: desc.flags.rec_valid && !work_i.discard,
     req_rec:   desc.flags.req_rec,

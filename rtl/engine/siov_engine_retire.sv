@@ -39,12 +39,14 @@ module siov_engine_retire import siov_pkg::*; import siov_dsa_pkg::*; (
 
   output logic            retire_valid_o,
   output logic [JobW-1:0] retire_id_o,
-  output logic [AdiW-1:0] retire_adi_o
+  output logic [AdiW-1:0] retire_adi_o,
+  output logic            retire_era_o
 );
 
   typedef struct packed {
     logic [JobW-1:0] id;
     logic [AdiW-1:0] adi;
+    logic            era;
     logic            irq;
   } last_t;
 
@@ -161,7 +163,7 @@ module siov_engine_retire import siov_pkg::*; import siov_dsa_pkg::*; (
     .rst_ni  (rst_ni),
     .valid_i (step_done),
     .ready_o (),
-    .data_i  ('{id: step_q.id, adi: step.tenant.adi, irq: irq}),
+    .data_i  ('{id: step_q.id, adi: step.tenant.adi, era: step.era, irq: irq}),
     .valid_o (irq_wait_valid),
     .ready_i (retire_valid_o),
     .data_o  (irq_wait),
@@ -171,6 +173,7 @@ module siov_engine_retire import siov_pkg::*; import siov_dsa_pkg::*; (
   assign retire_valid_o = irq_wait_valid && (!irq_wait.irq || irq_done_q != '0);
   assign retire_id_o    = irq_wait.id;
   assign retire_adi_o   = irq_wait.adi;
+  assign retire_era_o   = irq_wait.era;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin

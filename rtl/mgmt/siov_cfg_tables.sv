@@ -24,6 +24,12 @@ module siov_cfg_tables
   /// The device is Disabled.
   input  logic        disabled_i,
 
+  /// Each new value of a WQ's threshold, for adi/: as it may change at any time, it cannot be in
+  /// the row that firmware makes.
+  output logic        thr_we_o,
+  output logic [AdiW-1:0] thr_adi_o,
+  output logic [15:0] thr_o,
+
   /// Reset values into all entries: a pulse, while no access is under way. `clearing_o` is high from
   /// the next clock until done. After reset this happens by itself.
   input  logic        clear_i,
@@ -158,6 +164,11 @@ module siov_cfg_tables
     .raddr_i (state_q == StIdle ? state_row : row),
     .rdata_o (old)
   );
+
+  assign thr_we_o  = we && waddr.entry < FirstGroup.entry &&
+                     32'(waddr.dw) * 4 == WqcfgThresholdOffset;
+  assign thr_adi_o = waddr.entry[AdiW-1:0];
+  assign thr_o     = wdata[15:0];
 
   wqcfg_status_t status;
   assign status = old;  // in StState

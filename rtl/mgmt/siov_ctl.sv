@@ -52,10 +52,12 @@ module siov_ctl
   /// With `ctl_we_o`: the WQ is being enabled.
   output logic            drop_o,
   output logic            stat_valid_o,
+  output logic            stat_mark_o,
   output logic [AdiW-1:0] stat_adi_o,
   input  logic            stat_rsp_valid_i,
   input  logic [EntW:0]   stat_occupancy_i,
   input  logic [15:0]     stat_inflight_i,
+  input  logic            stat_older_i,
   input  logic [15:0]     inflight_i,
 
   // page requests: as in siov_atc
@@ -200,10 +202,12 @@ module siov_ctl
   assign quiet_o       = state_q inside {StQuiet, StClearing, StClear};
   assign clear_o       = state_q == StQuiet && !mmio_busy_i;
   assign stat_valid_o  = start_stat;
+  assign stat_mark_o   = wdata_i[31];
   assign stat_adi_o    = wdata_i[AdiW-1:0];
   assign ctl_we_o      = write && offset == CtlRowCommitOffset;
   assign ctl_adi_o     = wdata_i[AdiW-1:0];
-  assign drop_o        = ctl_we_o && flags_q.enabled && !flags_q.discard;
+  assign drop_o        = ctl_we_o && flags_q.enabled && !flags_q.discard &&
+                         !flags_q.discard_pasid;
   assign left_next_o    = write && offset == CtlLeftOffset;
   assign marker_valid_o = write && offset == CtlMarkerOffset;
   assign marker_pasid_o = wdata_i[19:0];
@@ -228,7 +232,8 @@ module siov_ctl
       end
     end
     if (stat_rsp_valid_i) begin
-      status_q <= '{queued: 16'(stat_occupancy_i), inflight: stat_inflight_i};
+      status_q <= '{queued: 15'(stat_occupancy_i), older: stat_older_i,
+                    inflight: stat_inflight_i};
     end
   end
 
@@ -236,6 +241,7 @@ module siov_ctl
     ctl_o             = '0;
     ctl_o.enabled     = flags_q.enabled;
     ctl_o.discard     = flags_q.discard;
+    ctl_o.discard_pasid = flags_q.discard_pasid;
     ctl_o.dedicated   = flags_q.dedicated;
     ctl_o.bof_en      = flags_q.bof_en;
     ctl_o.pasid_valid = flags_q.pasid_valid;

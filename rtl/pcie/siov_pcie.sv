@@ -60,6 +60,8 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   output logic       portal_valid_o,
   input  logic       portal_ready_i,
   output portal_wr_t portal_o,
+  /// The portal write taken in the clock before is in its queue.
+  input  logic       portal_accepted_i,
 
   /// Completion beats for dma/ and atc/, never stalled: those whose tag one of the two can have
   /// given. `cpl_o.hdr` is valid in every beat, not just at sop.
@@ -107,7 +109,8 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   // ------------------------------------------------------------------------------------------
   // Receive
 
-  logic    line_valid, line_ready, line_drop, posted_valid, posted_ready, pass;
+  logic    line_valid, line_ready, line_drop, posted_valid, posted_ready, pass,
+           pass_accepted;
   line_t   line;
   posted_t posted;
   logic    target_rx_valid, target_rx_ready;
@@ -147,7 +150,7 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
 
   logic        write_valid, write_active, posted_busy, read_valid, read_hold;
   reg_req_t    write_req, read_req;
-  logic        target_valid, target_ready, nonposted_busy;
+  logic        target_valid, target_ready, target_accepted, nonposted_busy;
   target_t     target;
   logic        cfg_valid, cfg_flr;
   cfg_req_t    cfg;
@@ -157,40 +160,44 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   logic        completer_busy;
 
   siov_pcie_posted u_posted (
-    .clk_i           (clk_i),
-    .rst_ni          (rst_ni),
-    .flr_i           (flr_o),
-    .valid_i         (posted_valid),
-    .ready_o         (posted_ready),
-    .posted_i        (posted),
-    .line_valid_i    (line_valid),
-    .line_ready_o    (line_ready),
-    .line_i          (line),
-    .line_drop_i     (line_drop),
-    .pass_o          (pass),
-    .reg_hold_i      (read_hold),
-    .reg_valid_o     (write_valid),
-    .reg_o           (write_req),
-    .reg_rsp_valid_i (reg_rsp_valid_i && write_valid),
-    .reg_active_o    (write_active),
-    .portal_valid_o  (portal_valid_o),
-    .portal_ready_i  (portal_ready_i),
-    .portal_o        (portal_o),
-    .busy_o          (posted_busy)
+    .clk_i             (clk_i),
+    .rst_ni            (rst_ni),
+    .flr_i             (flr_o),
+    .valid_i           (posted_valid),
+    .ready_o           (posted_ready),
+    .posted_i          (posted),
+    .line_valid_i      (line_valid),
+    .line_ready_o      (line_ready),
+    .line_i            (line),
+    .line_drop_i       (line_drop),
+    .pass_o            (pass),
+    .pass_accepted_o   (pass_accepted),
+    .reg_hold_i        (read_hold),
+    .reg_valid_o       (write_valid),
+    .reg_o             (write_req),
+    .reg_rsp_valid_i   (reg_rsp_valid_i && write_valid),
+    .reg_active_o      (write_active),
+    .portal_valid_o    (portal_valid_o),
+    .portal_ready_i    (portal_ready_i),
+    .portal_o          (portal_o),
+    .portal_accepted_i (portal_accepted_i),
+    .busy_o            (posted_busy)
   );
 
   siov_pcie_nonposted u_nonposted (
-    .clk_i      (clk_i),
-    .rst_ni     (rst_ni),
-    .valid_i    (target_rx_valid),
-    .ready_o    (target_rx_ready),
-    .target_i   (target_rx),
-    .np_ready_o (rx_np_ready_o),
-    .pass_i     (pass),
-    .valid_o    (target_valid),
-    .ready_i    (target_ready),
-    .target_o   (target),
-    .busy_o     (nonposted_busy)
+    .clk_i           (clk_i),
+    .rst_ni          (rst_ni),
+    .valid_i         (target_rx_valid),
+    .ready_o         (target_rx_ready),
+    .target_i        (target_rx),
+    .np_ready_o      (rx_np_ready_o),
+    .pass_i          (pass),
+    .pass_accepted_i (pass_accepted),
+    .valid_o         (target_valid),
+    .ready_i         (target_ready),
+    .target_o        (target),
+    .accepted_o      (target_accepted),
+    .busy_o          (nonposted_busy)
   );
 
   siov_pcie_completer u_completer (
@@ -201,6 +208,7 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
     .target_valid_i  (target_valid),
     .target_ready_o  (target_ready),
     .target_i        (target),
+    .accepted_i      (target_accepted),
     .reg_active_i    (write_active),
     .reg_hold_o      (read_hold),
     .reg_valid_o     (read_valid),

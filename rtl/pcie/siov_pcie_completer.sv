@@ -18,6 +18,8 @@ module siov_pcie_completer import siov_pkg::*, siov_pcie_pkg::*; (
   input  logic        target_valid_i,
   output logic        target_ready_o,
   input  target_t     target_i,
+  /// Of OpDefer: adi/ has the descriptor.
+  input  logic        accepted_i,
 
   // BAR0: reads, and posted writes elsewhere, take turns by request
   /// A write is being performed.
@@ -170,6 +172,7 @@ module siov_pcie_completer import siov_pkg::*, siov_pcie_pkg::*; (
         OpUr:    tx_o.hdr[1][15:13] = CplUnsupported;
         OpCa:    tx_o.hdr[1][15:13] = CplAbort;
         OpRetry: tx_o.hdr[1][15:13] = CplRetry;
+        OpDefer: tx_o.hdr[1][15:13] = accepted_i ? CplSuccess : CplRetry;
         default: tx_o.hdr[1][15:13] = CplSuccess;
       endcase
       tx_o.hdr[1][11:0]  = bytes_q[11:0];

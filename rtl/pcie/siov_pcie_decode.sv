@@ -76,7 +76,7 @@ module siov_pcie_decode import siov_pkg::*, siov_pcie_pkg::*; (
   logic        is_mem, is_lock, is_dmwr, is_atomic, is_io, is_cfg0, is_cfg1, is_msg, is_cpl,
                is_cpl_lk;
   logic        malformed, poisoned, bar0_hit, bar2_hit, portal_hit, line_access, reg_access,
-               mem_ok;
+               portal_there, mem_ok;
   logic [AdiW-1:0] adi;
   logic [1:0]      page;
   logic [7:0]      code;
@@ -88,7 +88,8 @@ module siov_pcie_decode import siov_pkg::*, siov_pcie_pkg::*; (
     err_o    = '0;
     {len, addr, data, dw4, adi, page, code} = '0;
     {is_mem, is_lock, is_dmwr, is_atomic, is_io, is_cfg0, is_cfg1, is_msg, is_cpl, is_cpl_lk} = '0;
-    {malformed, poisoned, bar0_hit, bar2_hit, portal_hit, line_access, reg_access, mem_ok} = '0;
+    {malformed, poisoned, bar0_hit, bar2_hit, portal_hit, line_access, reg_access} = '0;
+    {portal_there, mem_ok} = '0;
 
     if (valid_i) begin
       len      = hdr_len(hdr_i);
@@ -143,6 +144,8 @@ module siov_pcie_decode import siov_pkg::*, siov_pcie_pkg::*; (
       adi         = {addr[23:16] & ~bar2_mask_i, addr[15:14]};
       page        = addr[13:12];
       portal_hit  = bar2_hit || (bar0_hit && addr[17:12] == DummyPortal);
+      portal_there = bar2_hit && 16'(adi) < strap_i.wqs &&
+                     !(page[1] && strap_i.ims_entries == '0);
       line_access = len == 11'd16 && addr[5:2] == '0 && hdr_first_be(hdr_i) == '1 &&
                     hdr_last_be(hdr_i) == '1;
       reg_access  = be_aligned(hdr_first_be(hdr_i)) && be_aligned(hdr_last_be(hdr_i));
@@ -183,8 +186,7 @@ module siov_pcie_decode import siov_pkg::*, siov_pcie_pkg::*; (
           err_o.poisoned = 1'b1;
         end else if (!portal_hit) begin
           dest_o = DestPosted;
-        end else if (bar2_hit && line_access && 16'(adi) < strap_i.wqs &&
-                     !(page[1] && strap_i.ims_entries == '0)) begin
+        end else if (portal_there && line_access) begin
           // All other writes to portals are ignored (DSA 3.3).
           dest_o        = DestPosted;
           posted_o.kind = PostedPortal;
@@ -201,8 +203,8 @@ module siov_pcie_decode import siov_pkg::*, siov_pcie_pkg::*; (
           op_o          = OpCa;
           err_o.aborted = 1'b1;
         end else if (is_dmwr && portal_hit && line_access) begin
-          // Shared WQs accept DMWr; there are none yet, and every other portal defers (DSA 3.3).
-          op_o = OpRetry;
+          // Who is no shared WQ defers for ever (DSA 3.3). No descriptor has another size.
+          op_o = portal_there ? OpDefer : OpRetry;
         end else if (is_cfg0 && hdr_i[2][18:16] == '0) begin
           op_o = data ? OpCfgWr : OpCfgRd;
         end else begin
@@ -214,6 +216,7 @@ module siov_pcie_decode import siov_pkg::*, siov_pcie_pkg::*; (
           op_o           = OpUr;
           err_o.poisoned = 1'b1;
         end
+        if (op_o == OpDefer) posted_o.kind = PostedDefer;
       end
     end
   end

@@ -20,19 +20,22 @@ module siov_pcie_nonposted import siov_pcie_pkg::*; #(
   /// The host may send another one.
   output logic    np_ready_o,
 
-  /// Pulse, once for each request.
+  /// Pulse, once for each request; with what became of its descriptor, if it has one.
   input  logic    pass_i,
+  input  logic    pass_accepted_i,
 
   output logic    valid_o,
   input  logic    ready_i,
   output target_t target_o,
+  output logic    accepted_o,
 
   output logic    busy_o
 );
 
   localparam int unsigned CountW = $clog2(Depth) + 1;
 
-  logic [CountW-1:0] count, passed_q;
+  logic [CountW-1:0] count;
+  logic              passed, accepted;
 
   siov_fifo #(
     .data_t (target_t),
@@ -50,12 +53,24 @@ module siov_pcie_nonposted import siov_pcie_pkg::*; #(
   );
 
   assign np_ready_o = count + CountW'(Slack) < CountW'(Depth);
-  assign valid_o    = passed_q != '0 || pass_i;
 
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) passed_q <= '0;
-    else passed_q <= passed_q + CountW'(pass_i) - CountW'(ready_i && valid_o);
-  end
+  siov_fifo #(
+    .data_t (logic),
+    .Depth  (Depth)
+  ) u_passed (
+    .clk_i   (clk_i),
+    .rst_ni  (rst_ni),
+    .valid_i (pass_i && (passed || !ready_i)),
+    .ready_o (),
+    .data_i  (pass_accepted_i),
+    .valid_o (passed),
+    .ready_i (ready_i),
+    .data_o  (accepted),
+    .count_o ()
+  );
+
+  assign valid_o    = passed || pass_i;
+  assign accepted_o = passed ? accepted : pass_accepted_i;
 
   PassedIsHere_A: assert property (@(posedge clk_i) disable iff (!rst_ni) valid_o |-> busy_o)
     else $error("a non-posted request was let go before it came");

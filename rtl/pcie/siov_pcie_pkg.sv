@@ -85,13 +85,14 @@ package siov_pcie_pkg;
   typedef enum logic [1:0] {
     PostedReg,     // write of BAR0 registers
     PostedPortal,  // descriptor for adi/
-    PostedMark     // a non-posted request came here: see siov_pcie_posted
+    PostedMark,    // a non-posted request came here: see siov_pcie_posted
+    PostedDefer    // the same, and it is a DMWr with a descriptor for adi/
   } posted_e;
 
-  /// A posted write without its payload.
+  /// A posted write, or what keeps the place of a non-posted request, without its payload.
   typedef struct packed {
     posted_e         kind;
-    logic [AdiW-1:0] adi;        // PostedPortal: WQ, and which of its portals
+    logic [AdiW-1:0] adi;        // for adi/: WQ, and which of its portals
     logic            ims;
     logic            limited;
     logic [17:2]     addr;       // PostedReg: first DW in BAR0
@@ -107,7 +108,8 @@ package siov_pcie_pkg;
     OpCfgWr,
     OpUr,          // completion with Unsupported Request
     OpCa,          // completion with Completer Abort
-    OpRetry        // completion with Request Retry Status
+    OpRetry,       // completion with Request Retry Status
+    OpDefer        // the same, unless adi/ has accepted the descriptor
   } target_op_e;
 
   typedef struct packed {

@@ -9,7 +9,9 @@
 ///
 /// A non-posted request must not pass the posted writes before it, but they must not wait for it.
 /// It leaves a mark here and waits in its own queue; when the mark comes to the front, `pass_o`
-/// lets it go.
+/// lets it go. The descriptor of a DMWr goes to adi/ then, whatever requests wait before it: what
+/// is left to do is the completion, and adi/ answers at once, so that no posted write waits for
+/// more than one further clock.
 module siov_pcie_posted import siov_pkg::*, siov_pcie_pkg::*; #(
   /// Writes and marks held before reception stalls, and lines of payload: room for the largest
   /// write (512 bytes, 8 lines) behind another one.
@@ -30,8 +32,9 @@ module siov_pcie_posted import siov_pkg::*, siov_pcie_pkg::*; #(
   input  line_t      line_i,
   input  logic       line_drop_i,
 
-  /// One more non-posted request may go: pulse.
+  /// One more non-posted request may go: pulse. If it is a DMWr with a descriptor: adi/ has it.
   output logic       pass_o,
+  output logic       pass_accepted_o,
 
   // BAR0
   /// No write may begin.
@@ -45,6 +48,8 @@ module siov_pcie_posted import siov_pkg::*, siov_pcie_pkg::*; #(
   output logic       portal_valid_o,
   input  logic       portal_ready_i,
   output portal_wr_t portal_o,
+  /// What was taken in the clock before is in its queue.
+  input  logic       portal_accepted_i,
 
   output logic       busy_o
 );
@@ -117,18 +122,33 @@ module siov_pcie_posted import siov_pkg::*, siov_pcie_pkg::*; #(
 
   // ------------------------------------------------------------------------------------------
 
-  assign portal_valid_o = valid && head.kind == PostedPortal && !drop;
-  assign portal_o       = '{adi: head.adi, ims: head.ims, limited: head.limited, desc: line};
+  // A DMWr is at the front for the clock of its answer, too. One that FLR throws away has none: it
+  // was not accepted.
+  logic is_mark, is_defer, answer_q;
 
-  assign pass_o = valid && head.kind == PostedMark;
+  assign is_mark  = valid && head.kind == PostedMark;
+  assign is_defer = valid && head.kind == PostedDefer;
+
+  assign portal_valid_o = ((valid && head.kind == PostedPortal) || (is_defer && !answer_q)) &&
+                          !drop;
+  assign portal_o       = '{adi: head.adi, deferrable: is_defer, ims: head.ims,
+                            limited: head.limited, desc: line};
+
+  always_ff @(posedge clk_i) begin
+    answer_q <= rst_ni && is_defer && portal_valid_o && portal_ready_i;
+  end
+
+  assign pass_o          = is_mark || (is_defer && (answer_q || drop));
+  assign pass_accepted_o = answer_q && portal_accepted_i;
 
   always_comb begin
     unique case (head.kind)
       PostedReg:    done = step && last_dw;
       PostedPortal: done = valid && (portal_ready_i || drop);
-      default:      done = valid;
+      default:      done = pass_o;
     endcase
-    line_done = (step && (last_dw || dw_q[3:0] == '1)) || (done && head.kind == PostedPortal);
+    line_done = (step && (last_dw || dw_q[3:0] == '1)) ||
+                (done && head.kind inside {PostedPortal, PostedDefer});
   end
 
   // What was there at the end of FLR.

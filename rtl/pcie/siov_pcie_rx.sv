@@ -31,7 +31,8 @@ module siov_pcie_rx import siov_pkg::*, siov_pcie_pkg::*; (
   output rx_msg_t      msg_o,
 
   /// Posted writes. Their payload goes ahead, with the last line comes either `posted_valid_o` or
-  /// `line_drop_o`, which takes back their lines. With every non-posted request comes a mark.
+  /// `line_drop_o`, which takes back their lines. With every non-posted request comes a mark, with
+  /// the line of a descriptor if it is a DMWr for adi/.
   output logic         line_valid_o,
   input  logic         line_ready_i,
   output line_t        line_o,
@@ -125,17 +126,18 @@ module siov_pcie_rx import siov_pkg::*, siov_pcie_pkg::*; (
   // ------------------------------------------------------------------------------------------
   // Routing
 
-  logic to_cpl, to_msg, to_posted, to_target;
+  logic to_cpl, to_msg, to_posted, to_target, to_line;
 
   assign to_cpl    = valid_q && good && route.dest == DestCpl;
   assign to_msg    = valid_q && good && route.dest == DestMsg;
   assign to_posted = valid_q && good && route.dest == DestPosted;
   assign to_target = valid_q && good && route.dest == DestNonPosted;
+  assign to_line   = to_posted || (to_target && route.op == OpDefer);
 
   always_comb begin
     take = valid_q;
     if (to_posted) take = line_ready_i && posted_ready_i;
-    if (to_target) take = target_ready_i && posted_ready_i;
+    if (to_target) take = target_ready_i && posted_ready_i && (line_ready_i || !to_line);
   end
 
   assign cpl_valid_o    = to_cpl;
@@ -145,7 +147,7 @@ module siov_pcie_rx import siov_pkg::*, siov_pcie_pkg::*; (
   assign msg_o          = '{code: beat_q.hdr[1][7:0], prefix_valid: beat_q.prefix_valid,
                             prefix: beat_q.prefix, hdr: beat_q.hdr, data: beat_q.data[1:0]};
 
-  assign line_valid_o   = take && to_posted;
+  assign line_valid_o   = take && to_line;
   assign line_o         = beat_q.data;
   assign line_drop_o    = take && beat_q.eop && !good;
   assign posted_valid_o = take && beat_q.eop && (to_posted || to_target);

@@ -238,25 +238,27 @@ package siov_pkg;
 
   typedef logic [511:0] desc_t;  // 64 bytes, byte 0 in bits 7:0
 
-  /// A 64-byte posted write to a portal (DSA 3.3)
+  /// A 64-byte write to a portal (DSA 3.3)
   typedef struct packed {
     logic [AdiW-1:0] adi;
+    logic            deferrable; // DMWr: whoever sent it is told whether it was accepted
     logic            ims;        // pages 2 and 3
     logic            limited;    // pages 1 and 3
     desc_t           desc;
   } portal_wr_t;
 
   /// All that the device needs to know of a WQ at submission and dispatch. One RAM row, written
-  /// by firmware only. Everything but `enabled` and `discard` is locked while the WQ is enabled
-  /// (DSA Table 9-7), so the row taken at Enable WQ stays true.
+  /// by firmware only. What it comes from is locked while the WQ is enabled (DSA Table 9-7), so the
+  /// row taken at Enable WQ stays true; the threshold, which is not, has a RAM of its own.
   typedef struct packed {
     logic            enabled;    // the portal accepts
     logic            discard;    // dispatch throws descriptors away (abort)
+    logic            discard_pasid;  // it does so with those of `pasid`
     logic            dedicated;
     logic            bof_en;
     logic            pasid_valid;
-    logic            priv;
-    logic [19:0]     pasid;
+    logic            priv;       // dedicated: of all descriptors
+    logic [19:0]     pasid;      // dedicated: of all descriptors
     logic [2:0]      tc_a;
     logic [2:0]      tc_b;
     logic [4:0]      max_xfer;   // log2 bytes
@@ -272,6 +274,7 @@ package siov_pkg;
     desc_t       desc;
     tenant_t     tenant;
     logic        ims;            // came through an IMS portal
+    logic        era;            // comes back when it retires: see siov_adi_ring
     logic        discard;
     logic        bof_en;
     logic [2:0]  tc_a;

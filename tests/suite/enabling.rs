@@ -151,8 +151,8 @@ fn queue_with_priority_0_is_23h() {
 }
 
 #[test]
-fn shared_queue_is_24h() {
-    assert_eq!(enable_wq(|f| f.write32(wqcfg(0) + MODE, 0x10)), 0x24);
+fn shared_queue_without_pasid_is_26h() {
+    assert_eq!(enable_wq(|f| f.write32(wqcfg(0) + MODE, 0x10)), 0x26);
 }
 
 #[test]

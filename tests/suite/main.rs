@@ -42,6 +42,7 @@ mod requests;
 mod reset;
 mod scenarios;
 mod scheduling;
+mod shared;
 mod snapshots;
 mod stop;
 mod testplan;

@@ -247,6 +247,38 @@ fn deferrable_write_to_the_dummy_portal_is_to_be_retried() {
 }
 
 #[test]
+fn deferrable_write_to_an_ims_page_without_ims_is_to_be_retried() {
+    let straps = Straps {
+        ims_entries: 0,
+        ..Straps::default()
+    };
+    let bench = Bench::with(straps, Knobs::default());
+    bench.run(async {
+        let function = bench.function().await;
+        let page = portal_address(0, PortalPage::UnlimitedIms);
+
+        let status = deferrable_write(&bench, function.bar2() + page, 16).await;
+
+        assert_eq!(status, CompletionStatus::Retry);
+    });
+}
+
+#[test]
+fn deferrable_write_of_another_form_is_unsupported() {
+    let bench = Bench::new();
+    bench.run(async {
+        let [tenant] = bench.tenants().await;
+        for (offset, dwords) in [(0, 8), (0, 32), (4, 16), (32, 8)] {
+            let address = portal(&tenant) + offset;
+
+            let status = deferrable_write(&bench, address, dwords).await;
+
+            assert_eq!(status, CompletionStatus::UnsupportedRequest, "{dwords}");
+        }
+    });
+}
+
+#[test]
 fn deferrable_write_to_registers_is_unsupported() {
     let bench = Bench::new();
     bench.run(async {

@@ -44,10 +44,10 @@ fn capabilities_of_profile_idxd_suit_the_drivers_there_are() {
                 | 1 << 2
                 | 1
         );
-        // 128 entries, 8 queues of 64 bytes each; dedicated, priorities, operations per queue.
+        // 128 entries, 8 queues of 64 bytes each; shared, dedicated, priorities, operations per queue.
         assert_eq!(
             function.read64(regs::SIOV_WQCAP_OFFSET).await,
-            0x004a_0000_0108_0080
+            0x004b_0000_0108_0080
         );
         assert_eq!(function.read64(regs::SIOV_GRPCAP_OFFSET).await & 0xff, 4);
         assert_eq!(function.read64(regs::SIOV_ENGCAP_OFFSET).await & 0xff, 4);

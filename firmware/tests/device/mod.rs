@@ -18,6 +18,9 @@ const CTL: u32 = 0x2000_0000;
 /// Operations the device has: OPCAP's first DW.
 pub const OPCAP: u32 = 0x19;
 
+/// Dispatch throws descriptors away: all, or those of one PASID.
+pub const DISCARDS: u32 = SIOV_CTL_ROW_FLAGS_DISCARD_MASK | SIOV_CTL_ROW_FLAGS_DISCARD_PASID_MASK;
+
 /// What a write to the commit register gave to a WQ.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Row {
@@ -40,6 +43,10 @@ pub struct Device {
     pub rows: Vec<Row>,
     /// How many more looks at the WQ find work in it.
     pub busy_polls: [u32; 8],
+    /// How many more looks at the WQ, once it is marked, find work from before that.
+    pub older_polls: [u32; 8],
+    /// WQs marked, in order.
+    pub marks: Vec<u32>,
     /// How many more looks at the event log find it busy.
     pub log_busy_polls: u32,
     /// The look at a WQ, counted from 1, at which the device halts.
@@ -70,6 +77,8 @@ impl Device {
             words: BTreeMap::new(),
             rows: Vec::new(),
             busy_polls: [0; 8],
+            older_polls: [0; 8],
+            marks: Vec::new(),
             log_busy_polls: 0,
             halt_at_poll: None,
             cleared: false,
@@ -154,7 +163,9 @@ impl Device {
         let wq = self.ctl(SIOV_CTL_WQ_SELECT_OFFSET) as usize;
         let busy = self.busy_polls[wq] > 0;
         self.busy_polls[wq] -= u32::from(busy);
-        busy.into()
+        let older = self.older_polls[wq] > 0 && self.marks.contains(&(wq as u32));
+        self.older_polls[wq] -= u32::from(older);
+        u32::from(busy) | u32::from(older) << SIOV_CTL_WQ_STATUS_OLDER_SHIFT
     }
 
     fn write(&mut self, address: u32, value: u32) {
@@ -165,6 +176,9 @@ impl Device {
                 return;
             }
             SIOV_CTL_ROW_COMMIT_OFFSET => self.commit(value),
+            SIOV_CTL_WQ_SELECT_OFFSET if value & SIOV_CTL_WQ_SELECT_MARK_MASK != 0 => {
+                self.marks.push(value & SIOV_CTL_WQ_SELECT_WQ_MASK);
+            }
             SIOV_CTL_CLEAR_OFFSET => self.cleared = true,
             SIOV_CTL_STOP_OFFSET => self.stops.push(value),
             SIOV_CTL_LEFT_OFFSET => drop(self.left.pop_front()),
@@ -201,7 +215,7 @@ impl Device {
             .iter()
             .map(|row| {
                 let enabled = set(row, SIOV_CTL_ROW_FLAGS_ENABLED_MASK);
-                (row.wq, enabled, set(row, SIOV_CTL_ROW_FLAGS_DISCARD_MASK))
+                (row.wq, enabled, set(row, DISCARDS))
             })
             .collect()
     }

@@ -237,6 +237,8 @@ mod tests {
         assert_eq!(Command::DrainWq(3).word(true), 0x8080_0008);
         assert_eq!(Command::DisableWq(21).word(false), 0x0071_0020);
         assert_eq!(handle.word(true), 0x80d0_0002);
+        let pasid = Pasid::from_field(5);
+        assert_eq!(Command::DrainPasid(pasid).word(true), 0x80b0_0005);
     }
 
     #[test]
@@ -246,6 +248,7 @@ mod tests {
             Command::EnableWq(9),
             Command::ResetWq(33),
             Command::DrainPasid(Pasid::MAX),
+            Command::AbortPasid(Pasid::MAX),
             Command::ReleaseInterruptHandle(InterruptTable::Ims, 300),
         ] {
             assert_eq!(Command::from_word(command.word(true)), Some(command));

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use tokio::sync::mpsc;
 
+use super::configure::WqOwner;
 use super::interrupt::ImsEntry;
 use super::{AddressSpace, Driver, DriverError, PostedInterrupts, WqConfig};
 use crate::dsa::{Command, InterruptTable, PortalPage, SoftwareError, portal_address};
@@ -35,18 +36,9 @@ impl Driver {
         wq: WqConfig,
         space: &AddressSpace,
     ) -> Result<(Adi, mpsc::UnboundedReceiver<SoftwareError>), DriverError> {
-        let raw = self.next_pasid.get();
-        let available = Pasid::MAX.raw() + 1;
-        let pasid = Pasid::new(raw).ok_or(DriverError::OutOfRange {
-            what: "PASID",
-            wanted: raw,
-            available,
-        })?;
-        self.next_pasid.set(raw + 1);
-        self.attach(pasid, space)?;
-        let interrupt = self.allocate_ims(pasid)?;
+        let (pasid, interrupt) = self.new_identity(space)?;
         let blocks_on_fault = self.page_requests.get() && space.answers_page_requests();
-        self.program_wq(&wq, pasid, blocks_on_fault);
+        self.program_wq(&wq, WqOwner::Pasid(pasid), blocks_on_fault);
         let errors = self.own_errors(wq.index);
         let adi = Adi {
             driver: Rc::clone(self),
@@ -57,6 +49,24 @@ impl Driver {
             blocks_on_fault,
         };
         Ok((adi, errors))
+    }
+
+    /// A PASID that nobody has had, which translates through the space, and an interrupt of its
+    /// own.
+    pub(super) fn new_identity(
+        &self,
+        space: &AddressSpace,
+    ) -> Result<(Pasid, ImsEntry), DriverError> {
+        let raw = self.next_pasid.get();
+        let available = Pasid::MAX.raw() + 1;
+        let pasid = Pasid::new(raw).ok_or(DriverError::OutOfRange {
+            what: "PASID",
+            wanted: raw,
+            available,
+        })?;
+        self.next_pasid.set(raw + 1);
+        self.attach(pasid, space)?;
+        Ok((pasid, self.allocate_ims(pasid)?))
     }
 }
 
@@ -110,8 +120,9 @@ impl Adi {
     pub async fn reset(&self) -> Result<(), DriverError> {
         self.run(Command::ResetWq(self.wq.index)).await?;
         self.driver.quiet_ims(&self.interrupt).await?;
-        let Self { wq, pasid, .. } = self;
-        self.driver.program_wq(wq, *pasid, self.blocks_on_fault);
+        let owner = WqOwner::Pasid(self.pasid);
+        self.driver
+            .program_wq(&self.wq, owner, self.blocks_on_fault);
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use crate::dsa::field::put32;
 use crate::pcie::Pasid;
 use crate::scenario::MAX_TRANSFER;
 
-/// One dedicated queue.
+/// One queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WqConfig {
     /// Which queue.
@@ -23,6 +23,15 @@ pub struct WqConfig {
     pub priority: u8,
     /// The group it belongs to.
     pub group: u8,
+}
+
+/// For whom a queue works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WqOwner {
+    /// It is dedicated to one.
+    Pasid(Pasid),
+    /// It is shared: for those whom the descriptors name.
+    Submitters,
 }
 
 impl Driver {
@@ -83,15 +92,21 @@ impl Driver {
         }
     }
 
-    /// Writes what Enable WQ needs to know of a queue that works for `pasid`, and whose descriptors
-    /// may wait for pages if `blocks`. The queue must be disabled.
-    pub(super) fn program_wq(&self, wq: &WqConfig, pasid: Pasid, blocks: bool) {
+    /// Writes what Enable WQ needs to know of a queue, whose descriptors may wait for pages if
+    /// `blocks`. The queue must be disabled.
+    pub(super) fn program_wq(&self, wq: &WqConfig, owner: WqOwner, blocks: bool) {
         const MAX_BATCH_LOG2: u32 = 5; // what Linux uses
-        let mode = put32(regs::SIOV_WQCFG_MODE_DEDICATED_MASK, 1)
+        let owned = match owner {
+            WqOwner::Pasid(pasid) => {
+                put32(regs::SIOV_WQCFG_MODE_DEDICATED_MASK, 1)
+                    | put32(regs::SIOV_WQCFG_MODE_PASID_MASK, pasid.raw())
+            }
+            WqOwner::Submitters => 0,
+        };
+        let mode = owned
             | put32(regs::SIOV_WQCFG_MODE_BLOCK_ON_FAULT_MASK, blocks.into())
             | put32(regs::SIOV_WQCFG_MODE_PRIO_MASK, wq.priority.into())
-            | put32(regs::SIOV_WQCFG_MODE_PASID_EN_MASK, 1)
-            | put32(regs::SIOV_WQCFG_MODE_PASID_MASK, pasid.raw());
+            | put32(regs::SIOV_WQCFG_MODE_PASID_EN_MASK, 1);
         let limits = put32(regs::SIOV_WQCFG_LIMITS_MAX_XFER_MASK, MAX_TRANSFER.ilog2())
             | put32(regs::SIOV_WQCFG_LIMITS_MAX_BATCH_MASK, MAX_BATCH_LOG2);
         let entry = self.wqcfg(wq.index);

@@ -6,7 +6,8 @@
 //!
 //! [`Driver::probe`] finds the device and resets it, [`Driver::configure`] shares out queues and
 //! engines and enables it, [`Driver::assign`] binds a queue, a PASID and an interrupt to one owner
-//! as an [`Adi`]; [`Driver::reset_function`] takes all back at once. Everything is done by register accesses, found as a driver finds them: BARs by
+//! as an [`Adi`], and [`Driver::share`] gives a queue to many; [`Driver::reset_function`] takes all
+//! back at once. Everything is done by register accesses, found as a driver finds them: BARs by
 //! enumeration, tables through OFFSETS and the MSI-X capability.
 
 mod address_space;
@@ -22,6 +23,7 @@ mod posted;
 mod probe;
 mod registers;
 mod reset;
+mod shared;
 
 pub use address_space::AddressSpace;
 pub use adi::Adi;
@@ -30,6 +32,7 @@ pub use error::DriverError;
 pub use page_request::{Demand, Paged};
 pub use posted::PostedInterrupts;
 pub use probe::{Capabilities, Driver};
+pub use shared::{SharedWq, Submitter};
 
 #[cfg(test)]
 mod tests;

@@ -33,6 +33,21 @@ pub enum Access {
         /// How many.
         bytes: u32,
     },
+    /// Deferrable write of 64 bytes.
+    Enqcmd {
+        /// First byte.
+        address: u64,
+    },
+}
+
+/// What the device made of a deferrable write: ENQCMD says so in the zero flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Enqcmd {
+    /// It has taken it.
+    Accepted,
+    /// It has not, and may take it later.
+    Retry,
 }
 
 impl fmt::Display for Access {
@@ -41,6 +56,7 @@ impl fmt::Display for Access {
             Self::ConfigRead { bdf, offset } => write!(f, "config read of {bdf} at {offset:#x}"),
             Self::ConfigWrite { bdf, offset } => write!(f, "config write to {bdf} at {offset:#x}"),
             Self::MemRead { address, bytes } => write!(f, "read of {bytes} bytes at {address:#x}"),
+            Self::Enqcmd { address } => write!(f, "deferrable write to {address:#x}"),
         }
     }
 }

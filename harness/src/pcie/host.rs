@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::access::{Access, AccessError};
+use super::access::{Access, AccessError, Enqcmd};
 use super::credits::{CreditClass, CreditWindow};
 use super::listener::TlpListener;
 use super::msi::{Msi, MsiVector};
@@ -247,6 +247,25 @@ impl Host {
         Ok(())
     }
 
+    /// Offers one 64-byte write to a shared queue, as ENQCMD does with what it has made of a
+    /// descriptor, and waits for the answer.
+    pub async fn enqcmd(&self, address: u64, data: &[u8; 64]) -> Result<Enqcmd, AccessError> {
+        if !address.is_multiple_of(64) {
+            return Err(AccessError::UnalignedPortal { address });
+        }
+        let data: [u32; 16] = bytemuck::pod_read_unaligned(data);
+        let data = data.map(u32::from_le);
+        let tlp = |requester, tag| Tlp::DmWr {
+            request: mem_request(requester, tag, address, 64),
+            data: &data[..],
+        };
+        match self.request(Access::Enqcmd { address }, 0, tlp).await {
+            Ok(_) => Ok(Enqcmd::Accepted),
+            Err(AccessError::Retry { .. }) => Ok(Enqcmd::Retry),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Sends a TLP as it is, legal or not: no fault is put in, and the checker does not judge it.
     /// Completions to it count as unexpected.
     pub fn send_raw(&self, words: &[u32]) {
@@ -341,11 +360,11 @@ impl Host {
     }
 
     /// Sends a non-posted request and waits for all its completions.
-    async fn request(
+    async fn request<'a>(
         &self,
         what: Access,
         bytes: u32,
-        tlp: impl FnOnce(Bdf, Tag) -> TlpRef<'static>,
+        tlp: impl FnOnce(Bdf, Tag) -> TlpRef<'a>,
     ) -> Result<Vec<u8>, AccessError> {
         let tag = self.tag().await;
         let wait = self.wait(WaitFor::Completion(what));

@@ -27,7 +27,7 @@ pub mod tlp;
 mod waits;
 mod watch;
 
-pub use access::{Access, AccessError};
+pub use access::{Access, AccessError, Enqcmd};
 pub use credits::{CreditClass, CreditWindow};
 pub use enumerate::{Bar, Capability, DeviceInfo, EnumerateError, ExtendedCapability};
 pub use host::Host;

@@ -266,7 +266,7 @@ fn msix(offset: u32) -> Option<u32> {
 }
 
 /// Registers that tell what the device is: one queue in one group with one engine, configured and
-/// not configurable, without IMS, event log and commands on PASIDs.
+/// not configurable, without IMS, event log, shared mode and commands on PASIDs.
 fn constant(physical: &Capabilities, wq: &WqConfig) -> BTreeMap<u32, u32> {
     const UNIT: u32 = 0x100;
     let gencap_hidden = put(regs::SIOV_GENCAP_CONFIG_EN_MASK, u64::MAX)
@@ -277,7 +277,8 @@ fn constant(physical: &Capabilities, wq: &WqConfig) -> BTreeMap<u32, u32> {
     let wqcap_own =
         put(regs::SIOV_WQCAP_TOTAL_SIZE_MASK, wq.size) | put(regs::SIOV_WQCAP_NUM_WQS_MASK, 1_u32);
     let wqcap_hidden = put(regs::SIOV_WQCAP_TOTAL_SIZE_MASK, u64::MAX)
-        | put(regs::SIOV_WQCAP_NUM_WQS_MASK, u64::MAX);
+        | put(regs::SIOV_WQCAP_NUM_WQS_MASK, u64::MAX)
+        | put(regs::SIOV_WQCAP_SHARED_MODE_MASK, u64::MAX);
     let read_buffers = get(physical.grpcap, regs::SIOV_GRPCAP_READ_BUFFERS_MASK);
     let offsets = put(regs::SIOV_OFFSETS0_GRPCFG_MASK, GRPCFG / UNIT)
         | put(regs::SIOV_OFFSETS0_WQCFG_MASK, WQCFG / UNIT)

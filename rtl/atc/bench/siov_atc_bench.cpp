@@ -251,6 +251,13 @@ CASE(waiters_for_one_page_share_a_request) {
   CHECK(woken.size() == 40 && b.requests.empty());
 }
 
+CASE(submitters_of_one_adi_ask_each_for_themselves) {
+  AtcBench& b = room();
+  for (int n = 0; n < 2; ++n) b.look_up(lookup(0x50, false, false, n, {3, 0x10 + n, false}));
+  b.run(100);
+  CHECK(b.requests.size() == 2 && b.requests[0].pasid != b.requests[1].pasid);
+}
+
 CASE(adi_has_half_of_the_requests) {
   AtcBench& b = room();
   for (uint32_t job = 0; job < 40; ++job) b.look_up(lookup(0x50 + job, false, false, job));
@@ -858,6 +865,15 @@ CASE(many_that_fault_for_ever_leave_page_requests_to_others) {
 
   fault(b, 100, 1, {12, 0x200, false});
   CHECK(b.next(b.page_requests, 300).pasid == 0x200);
+}
+
+CASE(page_of_one_submitter_holds_up_no_other_of_its_adi) {
+  AtcBench& b = room();
+  for (int pasid : {0x10, 0x11}) {
+    b.look_up(lookup(0x50, false, true, pasid, {3, pasid, false}));
+    deny(b);
+    CHECK(b.next(b.page_requests, 200).pasid == pasid);  // it is never answered
+  }
 }
 
 CASE(waiters_for_one_page_share_a_page_request) {

@@ -10,7 +10,7 @@
 
 /// What firmware says of a WQ.
 struct Wq {
-  bool enabled = false, discard = false, dedicated = true, bof_en = false;
+  bool enabled = false, discard = false, discard_pasid = false, dedicated = true, bof_en = false;
   bool pasid_valid = true, priv = false;
   uint32_t pasid = 0, tc_a = 1, tc_b = 2, max_xfer = 31;
   uint64_t opcfg = 1 << 0 | 1 << 3 | 1 << 4;
@@ -29,7 +29,7 @@ constexpr uint32_t kBlockOnFault = 1 << 1, kRecordValid = 1 << 2, kRequestRecord
 // Status codes (DSA 5.4).
 constexpr uint32_t kSuccess = 0x01, kBadOpcode = 0x10, kBadFlags = 0x11, kReserved = 0x12,
                    kBadSize = 0x13, kOverlap = 0x16, kBadHandle = 0x19, kBadRecordAddress = 0x1b,
-                   kReadError = 0x20;
+                   kBadPrivilege = 0x1d, kReadError = 0x20;
 
 /// Whether irq/ knows this handle. Any function does that tells neighbours apart.
 inline bool handle_is_granted(uint32_t handle) { return (handle * 2654435761u >> 8) % 5 != 0; }
@@ -38,10 +38,10 @@ inline bool handle_is_granted(uint32_t handle) { return (handle * 2654435761u >>
 struct Descriptor {
   std::array<uint8_t, 64> bytes = {};
   uint32_t adi = 0;
-  bool ims = false;
+  bool ims = false, deferrable = false, limited = false;
 
   // what must become of it, given the WQ in the clock in which it is popped
-  Wq wq;
+  Wq wq;  // with the identity of the descriptor, if the WQ is shared
   uint32_t status = 0, info = 0;
   bool looked_up = false, moves = false, record = false, interrupt = false, report = false;
 
@@ -78,11 +78,17 @@ struct Descriptor {
     return true;
   }
 
-  void judge(const Wq& of, bool user_interrupts) {
+  void judge(const Wq& of, bool user_interrupts, bool privileges) {
     wq = of;
+    if (!of.dedicated) {
+      wq.pasid_valid = true;
+      wq.pasid = at<uint32_t>(0) & 0xfffff;
+      wq.priv = at<uint32_t>(0) >> 31;
+    }
+    wq.discard = of.discard || (of.discard_pasid && wq.pasid == of.pasid);
     const uint32_t op = operation();
     const bool data = op == kMove || op == kFill;
-    const bool may_interrupt = user_interrupts || !wq.pasid_valid || wq.priv;
+    const bool may_interrupt = user_interrupts || !wq.pasid_valid || (wq.priv && privileges);
 
     uint32_t allowed = kRecordValid;
     if (flag(kRecordValid)) allowed |= kRequestRecord | kRecordTc;
@@ -98,7 +104,8 @@ struct Descriptor {
                           (!flag(kRequestInterrupt) && !zero(36, 37));
     const bool granted = handle_is_granted(handle());
 
-    if (flag(kRecordValid) && record_address() % 32 != 0) status = kBadRecordAddress;
+    if (wq.pasid_valid && wq.priv && !privileges) status = kBadPrivilege;
+    else if (flag(kRecordValid) && record_address() % 32 != 0) status = kBadRecordAddress;
     else if (!(data || op == kNop) || !(wq.opcfg >> op & 1)) status = kBadOpcode;
     else if (flags() & ~allowed) status = kBadFlags;
     else if (reserved) status = kReserved;
@@ -139,7 +146,7 @@ struct Descriptor {
   /// As a record, or as a software error if there is no place for one.
   void tell() {
     const bool success = status == kSuccess;
-    record = flag(kRecordValid) && status != kBadRecordAddress &&
+    record = flag(kRecordValid) && status != kBadRecordAddress && status != kBadPrivilege &&
              (!success || flag(kRequestRecord));
     report = !success && (!record || status == kBadHandle);
   }

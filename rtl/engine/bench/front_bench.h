@@ -63,11 +63,14 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
   std::vector<uint32_t> turns;  // the WQs that were popped from, in order
 
   uint64_t accepted = 0, retired = 0, overflows = 0, records = 0, interrupts = 0, jobs = 0;
+  uint64_t refused = 0;               // deferrable writes that found no room in a shared WQ
+  std::array<bool, 1024> older = {};  // what was last said of it
   uint64_t pushed_at = 0, job_at = 0;  // clock of the last
 
   void reset() {
     top.rst_ni = 0;
     top.user_int_en_i = 1;
+    top.priv_en_i = 1;
     engines(0xf, 0);
     for (int i = 0; i < 4; ++i) edge();
     top.rst_ni = 1;
@@ -102,6 +105,16 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
   /// The same, while other things go on.
   void configure_later(uint32_t adi, const Wq& wq) { control_.push_back({adi, wq}); }
 
+  void set_threshold(uint32_t adi, uint32_t threshold) {
+    thresholds_.push_back({adi, threshold});
+    while (!thresholds_.empty()) clock();
+  }
+
+  /// The same, while other things go on.
+  void set_threshold_later(uint32_t adi, uint32_t threshold) {
+    thresholds_.push_back({adi, threshold});
+  }
+
   /// Occupancy and in-flight count, as firmware reads them.
   std::pair<uint32_t, uint32_t> status(uint32_t adi) {
     ask_status(adi);
@@ -109,8 +122,15 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
     return {status_occupancy_, status_inflight_};
   }
 
-  void ask_status(uint32_t adi) {
+  /// `older` tells then of what was accepted before.
+  void mark(uint32_t adi) {
+    ask_status(adi, true);
+    while (status_wanted_) clock();
+  }
+
+  void ask_status(uint32_t adi, bool mark = false) {
     status_wanted_ = true;
+    status_mark_ = mark;
     status_adi_ = adi;
   }
   bool status_wanted() const { return status_wanted_; }
@@ -130,6 +150,7 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
   void clock() {
     Ptr done = drive();
     settle();
+    CHECK(top.portal_accepted_o == taken_);
     take_portal();
     take_turn();
     take_lookup();
@@ -155,12 +176,23 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
     top.portal_valid_i = offering();
     if (offering()) {
       top.portal_adi_i = offered_->adi;
+      top.portal_deferrable_i = offered_->deferrable;
       top.portal_ims_i = offered_->ims;
+      top.portal_limited_i = offered_->limited;
       std::memcpy(&top.portal_desc_i[0], offered_->bytes.data(), 64);
     }
     top.ctl_we_i = !control_.empty();
     if (!control_.empty()) drive_control(control_.front().first, control_.front().second);
+    top.thr_we_i = !thresholds_.empty();
+    if (!thresholds_.empty()) {
+      const auto [adi, threshold] = thresholds_.front();
+      thresholds_.pop_front();
+      top.thr_adi_i = adi;
+      top.thr_i = threshold;
+      threshold_[adi] = threshold;
+    }
     top.stat_valid_i = status_wanted_ && !status_asked_;
+    top.stat_mark_i = status_mark_;
     top.stat_adi_i = status_adi_;
     top.job_ready_i = percent(go);
     top.rec_ready_i = percent(go);
@@ -199,6 +231,7 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
     top.ctl_adi_i = adi;
     top.ctl_enabled_i = wq.enabled;
     top.ctl_discard_i = wq.discard;
+    top.ctl_discard_pasid_i = wq.discard_pasid;
     top.ctl_dedicated_i = wq.dedicated;
     top.ctl_bof_en_i = wq.bof_en;
     top.ctl_pasid_valid_i = wq.pasid_valid;
@@ -232,16 +265,23 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
   // ---- outputs of one clock
 
   void take_portal() {
+    taken_ = false;
     if (!top.portal_valid_i || !top.portal_ready_o) return;
-    const Wq& wq = wqs[offered_->adi];
+    const uint32_t adi = offered_->adi;
+    const Wq& wq = wqs[adi];
     pushed_at = cycle;
-    if (!top.init_o && wq.enabled && wq.dedicated) {
-      if (queued[offered_->adi].size() < wq.size) {
-        queued[offered_->adi].push_back(offered_);
+    if (!top.init_o && wq.enabled && wq.dedicated == !offered_->deferrable) {
+      const bool limited = offered_->limited && !wq.dedicated;
+      if (queued[adi].size() < (limited ? std::min(threshold_[adi], wq.size) : wq.size)) {
+        queued[adi].push_back(offered_);
+        live_[adi].push_back(offered_);
+        taken_ = true;
         ++accepted;
-      } else {
+      } else if (wq.dedicated) {
         ++overflows;
-        overflown_.push_back(offered_->adi);
+        overflown_.push_back(adi);
+      } else {
+        ++refused;
       }
     }
     offered_ = nullptr;
@@ -255,7 +295,7 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
     Ptr d = queued[adi].front();
     queued[adi].pop_front();
     ++inflight[adi];
-    d->judge(wqs[adi], top.user_int_en_i);
+    d->judge(wqs[adi], top.user_int_en_i, top.priv_en_i);
     if (d->record) by_record_[d->record_address()] = d;
     if (d->interrupt) by_handle_[d->handle()] = d;
     if (d->report) ++reports_[report(*d)];
@@ -372,10 +412,19 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
   void take_status() {
     if (top.stat_valid_i) {
       status_asked_ = true;
+      // What comes to the portal from now on comes behind it.
+      auto& live = live_[status_adi_];
+      live.erase(std::remove_if(live.begin(), live.end(), [](const Ptr& d) { return d->ended; }),
+                 live.end());
+      if (status_mark_) marked_[status_adi_] = live;
     } else if (status_asked_ && top.stat_rsp_valid_o) {
       status_wanted_ = status_asked_ = false;
       status_occupancy_ = top.stat_occupancy_o;
       status_inflight_ = top.stat_inflight_o;
+      older[status_adi_] = top.stat_older_o;
+      if (!top.stat_older_o) {
+        for (const Ptr& d : marked_[status_adi_]) CHECK(d->ended, "WQ %u", status_adi_);
+      }
     }
   }
 
@@ -412,7 +461,12 @@ class FrontBench : public siov::bench::Clocked<Vsiov_front_bench> {
   Ptr offered_, done_;
   bool done_error_ = false, done_abandoned_ = false;
   std::deque<std::pair<uint32_t, Wq>> control_;
-  bool status_wanted_ = false, status_asked_ = false;
+  std::deque<std::pair<uint32_t, uint32_t>> thresholds_;  // WQ, value: to be written
+  std::array<uint32_t, 1024> threshold_ = {};
+  bool taken_ = false;                              // by a WQ, in the clock before
+  std::array<std::vector<Ptr>, 1024> live_;         // accepted, not ended
+  std::array<std::vector<Ptr>, 1024> marked_;       // those of the last mark
+  bool status_wanted_ = false, status_asked_ = false, status_mark_ = false;
   uint32_t status_adi_ = 0, status_occupancy_ = 0, status_inflight_ = 0;
 
   std::deque<Ptr> to_look_up_, to_move_;

@@ -21,7 +21,7 @@ Ptr descriptor(uint32_t adi, uint32_t operation, uint32_t flags, uint64_t src = 
   auto d = std::make_shared<Descriptor>();
   d->adi = adi;
   d->ims = number % 2;
-  d->set<uint32_t>(0, static_cast<uint32_t>(random_bits()));  // PASID: not looked at
+  d->set<uint32_t>(0, static_cast<uint32_t>(random_bits()));  // PASID and privilege: if shared
   d->set<uint32_t>(4, flags | operation << 24);
   if (flags & kRecordValid) d->set<uint64_t>(8, (1ull << 32) + 32 * uint64_t{number});
   if (operation != kNop) {
@@ -54,6 +54,9 @@ Ptr any_descriptor(uint32_t adi, const Wq& wq) {
 
   Ptr d = descriptor(adi, operation, flags, src, dst, size);
   if (operation == kFill && (flags & kFill16)) d->set<uint64_t>(40, random_bits());
+  d->deferrable = percent(95) ? !wq.dedicated : wq.dedicated;
+  d->limited = percent(50);
+  if (percent(50)) d->set<uint32_t>(0, below(2) << 31 | wq.pasid);
   if (percent(5)) d->bytes[8] |= below(32);
   const uint32_t stray = 16 + below(48);
   if (percent(8) && stray / 2 != 18) d->bytes[stray] ^= 1 << below(8);
@@ -63,8 +66,9 @@ Ptr any_descriptor(uint32_t adi, const Wq& wq) {
 Wq any_wq() {
   Wq wq;
   wq.enabled = percent(90);
-  wq.dedicated = percent(90);
+  wq.dedicated = percent(50);
   wq.discard = percent(10);
+  wq.discard_pasid = percent(10);
   wq.bof_en = percent(50);
   wq.pasid_valid = percent(50);
   wq.priv = percent(50);
@@ -85,6 +89,21 @@ Wq enabled_wq(uint32_t size, uint32_t base = 0) {
   wq.size = size;
   wq.base = base;
   return wq;
+}
+
+Wq shared_wq(uint32_t size, uint32_t base = 0) {
+  Wq wq = enabled_wq(size, base);
+  wq.dedicated = false;
+  return wq;
+}
+
+/// Tries to submit to a shared WQ; whether it was accepted.
+bool defer(FrontBench& b, Ptr d, bool limited = false) {
+  d->deferrable = true;
+  d->limited = limited;
+  const uint64_t before = b.accepted;
+  b.push(std::move(d));
+  return b.accepted != before;
 }
 
 /// Clocks between jobs in the long run.
@@ -197,6 +216,107 @@ CASE(overflow_of_a_full_wq_is_reported) {
   b.drain();
 }
 
+CASE(full_shared_wq_refuses_and_reports_nothing) {
+  FrontBench b;
+  b.start();
+  b.engines(0, 0);
+  b.configure(7, shared_wq(5));
+  for (int i = 0; i < 8; ++i) CHECK(defer(b, descriptor(7, kNop, 0)) == (i < 5));
+  b.engines(0xf, 0);
+  b.drain();
+  CHECK(b.accepted == 5 && b.refused == 3 && b.overflows == 0);
+}
+
+CASE(threshold_holds_at_limited_portals_from_its_write_on) {
+  FrontBench b;
+  b.start();
+  b.engines(0, 0);
+  b.configure(7, shared_wq(5));
+  CHECK(!defer(b, descriptor(7, kNop, 0), true));
+  for (uint32_t threshold : {1, 3, 0xffff}) {
+    b.set_threshold(7, threshold);
+    while (b.queued[7].size() < std::min(threshold, 5u)) {
+      CHECK(defer(b, descriptor(7, kNop, 0), true));
+    }
+    CHECK(!defer(b, descriptor(7, kNop, 0), true));
+  }
+  b.set_threshold(7, 0);
+  b.engines(0xf, 0);
+  b.drain();
+}
+
+CASE(threshold_says_nothing_of_unlimited_portals_and_dedicated_wqs) {
+  FrontBench b;
+  b.start();
+  b.engines(0, 0);
+  b.configure(7, shared_wq(2));
+  b.configure(8, enabled_wq(2, 2));
+  CHECK(defer(b, descriptor(7, kNop, 0)));
+  Ptr posted = descriptor(8, kNop, 0);
+  posted->limited = true;
+  b.push(posted);
+  CHECK(b.queued[8].size() == 1);
+  b.engines(0xf, 0);
+  b.drain();
+}
+
+CASE(each_kind_of_wq_ignores_the_write_of_the_other) {
+  FrontBench b;
+  b.start();
+  b.configure(7, shared_wq(2));
+  b.configure(8, enabled_wq(2, 2));
+  b.push(descriptor(7, kNop, 0));
+  CHECK(!defer(b, descriptor(8, kNop, 0)) && !defer(b, descriptor(9, kNop, 0)));
+  b.drain();
+  CHECK(b.accepted == 0 && b.overflows == 0 && b.refused == 0);
+}
+
+CASE(abort_of_a_pasid_leaves_others_in_a_shared_wq) {
+  FrontBench b;
+  b.start();
+  b.engines(0, 0);
+  Wq wq = shared_wq(8);
+  b.configure(7, wq);
+  for (uint32_t i = 0; i < 8; ++i) {
+    Ptr d = descriptor(7, kMove, kRecordValid | kRequestRecord);
+    d->set<uint32_t>(0, 0x50 + i % 2);
+    CHECK(defer(b, d));
+  }
+  wq.discard_pasid = true;
+  wq.pasid = 0x51;
+  b.configure(7, wq);
+  b.engines(0xf, 0);
+  b.drain();
+  CHECK(b.jobs == 4 && b.records == 4);
+}
+
+CASE(mark_tells_when_what_was_there_has_ended_while_more_comes) {
+  FrontBench b;
+  b.start();
+  b.around.job_time = 300;
+  b.around.job_jitter = 500;
+  b.configure(7, shared_wq(32));
+  const auto flood = [&b] {
+    if (b.offering()) return;
+    Ptr d = descriptor(7, kMove, kRecordValid | kRequestRecord);
+    d->deferrable = true;
+    b.offer(d);
+  };
+  for (int i = 0; i < 1000; ++i, b.clock()) flood();
+  for (int marks = 0; marks < 20; ++marks) {
+    b.ask_status(7, true);
+    int limit = 5000;
+    do {
+      flood();
+      b.clock();
+      if (!b.status_wanted() && b.older[7]) b.ask_status(7);
+      CHECK(--limit > 0, "the WQ is never empty, but what was there has left");
+    } while (b.status_wanted());
+    CHECK(!b.queued[7].empty());
+  }
+  b.drain();
+}
+
 /// Phases of traffic from tenants of all kinds. In each, queues are set up, used, stopped, compared
 /// and emptied.
 static void soak(int phases, uint32_t failing, uint32_t abandoning) {
@@ -206,6 +326,7 @@ static void soak(int phases, uint32_t failing, uint32_t abandoning) {
     b.around = {below(100),   1 + below(200), failing,       abandoning,
                 1 + below(6), 1 + below(10),  1 + below(10), 30 * below(3)};
     b.top.user_int_en_i = below(2);
+    b.top.priv_en_i = percent(80);
     b.engines(0xf, 0b11'10'01'00);
     std::vector<uint32_t> used;
     for (uint32_t base = 0, n = 1 + below(40); used.size() < n;) {
@@ -216,6 +337,7 @@ static void soak(int phases, uint32_t failing, uint32_t abandoning) {
       if (base > 4096) break;
       if (std::find(used.begin(), used.end(), adi) != used.end()) continue;
       b.configure(adi, wq);
+      b.set_threshold(adi, below(wq.size + 2));
       used.push_back(adi);
     }
 
@@ -223,11 +345,13 @@ static void soak(int phases, uint32_t failing, uint32_t abandoning) {
     for (uint32_t i = 0, clocks = 2000 + below(6000); i < clocks; ++i, b.clock()) {
       const uint32_t adi = percent(98) ? used[below(used.size())] : below(1024);
       if (!b.offering() && percent(rate)) b.offer(any_descriptor(adi, b.wqs[adi]));
-      if (!b.status_wanted() && percent(2)) b.ask_status(adi);
+      if (!b.status_wanted() && percent(2)) b.ask_status(adi, !b.older[adi] && percent(50));
+      if (percent(1)) b.set_threshold_later(adi, below(b.wqs[adi].size + 2));
       if (percent(1) && below(3) == 0) {
         const uint32_t other = used[below(used.size())];
         Wq wq = b.wqs[other];
         wq.discard = percent(20);
+        wq.discard_pasid = percent(20);
         wq.enabled = percent(85);
         b.configure_later(other, wq);
       }
@@ -247,6 +371,7 @@ static void soak(int phases, uint32_t failing, uint32_t abandoning) {
     }
   }
   CHECK(b.accepted > 1000 && b.records > 100 && b.interrupts > 100 && b.overflows > 10);
+  CHECK(b.refused > 10);
 }
 
 CASE(every_descriptor_ends_as_dsa_says) { soak(80, 0, 0); }
@@ -300,6 +425,16 @@ VIOLATION(status_asked_while_another_is) {
   b.start();
   b.top.stat_valid_i = 1;
   for (int i = 0; i < 3; ++i, b.edge()) b.settle();
+}
+
+VIOLATION(wq_marked_while_something_is_older) {
+  FrontBench b;
+  b.start();
+  b.engines(0, 0);
+  b.configure(7, enabled_wq(2));
+  b.push(descriptor(7, kNop, 0));
+  b.mark(7);
+  b.mark(7);
 }
 
 VIOLATION(lookup_answered_unasked) {

@@ -5,6 +5,7 @@
 // What registers, event log and firmware do together, as rtl/mgmt/README.md says.
 
 #include <algorithm>
+#include <array>
 #include <initializer_list>
 #include <utility>
 #include <vector>
@@ -29,6 +30,7 @@ enum : uint32_t {
   kResetDevice = 5,
   kEnableWq = 6,
   kDrainWq = 8,
+  kResetWq = 10,
   kDrainPasid = 11,
 };
 
@@ -47,6 +49,7 @@ class MgmtBench : public siov::bench::Clocked<Vsiov_mgmt_bench> {
  public:
   std::vector<Row> rows;
   std::vector<Entry> log;
+  std::array<uint32_t, 1024> thresholds = {};
   uint64_t events = 0;       // clocks in which MSI-X entry 0 was asked for
   bool log_ready = true;     // entries are taken,
   bool log_writes = true;    // and written
@@ -73,6 +76,7 @@ class MgmtBench : public siov::bench::Clocked<Vsiov_mgmt_bench> {
       if (top.ctl_we_o) {
         rows.push_back({top.ctl_adi_o, !!top.ctl_enabled_o, !!top.ctl_discard_o, !!top.drop_o});
       }
+      if (top.thr_we_o) thresholds[top.thr_adi_o] = top.thr_o;
       owed_ -= top.evl_done_i;
       if (top.evl_valid_o && top.evl_ready_i) {
         Entry entry{top.evl_addr_o, top.evl_pasid_o, {}};
@@ -526,6 +530,27 @@ CASE(translations_of_a_wq_are_dropped_when_it_is_enabled) {
   CHECK(b.rows.size() == 1 && b.rows[0].wq == 1 && b.rows[0].enabled && b.rows[0].drop);
   CHECK(b.command(kDisableDevice) == 0);
   CHECK(b.rows.size() == 2 && !b.rows[1].enabled && !b.rows[1].drop);
+}
+
+CASE(threshold_reaches_adi_while_its_wq_is_enabled) {
+  MgmtBench& b = enabled(false);
+  b.write(kWqcfg + 64 + 4, 0xffff'0009);
+  CHECK(b.thresholds[1] == 9 && b.thresholds[0] == 0 && b.read(kWqcfg + 64 + 4) == 9);
+}
+
+CASE(threshold_in_adi_is_cleared_with_its_register) {
+  for (uint32_t command : {kResetWq, kResetDevice}) {
+    MgmtBench& b = enabled(false);
+    b.write(kWqcfg + 64 + 4, 9);
+    CHECK(b.command(command, command == kResetWq ? 2 : 0) == 0);
+    CHECK(b.read(kWqcfg + 64 + 4) == 0 && b.thresholds[1] == 0);
+  }
+}
+
+CASE(threshold_of_a_wq_beyond_the_straps_goes_nowhere) {
+  MgmtBench& b = enabled(false);
+  b.write(kWqcfg + 64 * 9 + 4, 9);
+  CHECK(b.thresholds[9] == 0);
 }
 
 CASE(page_request_allocation_is_checked) {

@@ -35,6 +35,10 @@ module siov_mgmt_bench import siov_pkg::*; (
   output logic         drop_o,
   input  logic [15:0]  busy_wqs_i,
 
+  output logic         thr_we_o,
+  output logic [9:0]   thr_adi_o,
+  output logic [15:0]  thr_o,
+
   // errors: of a WQ's portal, of the engine
   input  logic         adi_error_valid_i,
   output logic         adi_error_ready_o,
@@ -97,6 +101,9 @@ module siov_mgmt_bench import siov_pkg::*; (
   logic [AdiW-1:0] stat_adi, stat_adi_q;
   logic [15:0]     inflight_q;
   logic            irq_valid, irq_rsp_q;
+  // All of a WQ is older than its mark.
+  logic            stat_mark;
+  logic [15:0]     marked_q;
 
   always_ff @(posedge clk_i) begin
     stat_valid_q <= rst_ni && stat_valid;
@@ -104,6 +111,8 @@ module siov_mgmt_bench import siov_pkg::*; (
     irq_rsp_q    <= rst_ni && irq_valid && !irq_rsp_q;
     stat_adi_q   <= stat_adi;
     inflight_q   <= 16'((busy_wqs_i >> stat_adi_q) & 16'd1);
+    if (!rst_ni) marked_q <= '0;
+    else if (stat_valid && stat_mark) marked_q[stat_adi[3:0]] <= 1'b1;
   end
 
   wq_ctl_t         ctl;
@@ -145,11 +154,16 @@ module siov_mgmt_bench import siov_pkg::*; (
     .ctl_o               (ctl),
     .drop_valid_o        (drop_o),
     .drop_adi_o          (),
+    .thr_we_o            (thr_we_o),
+    .thr_adi_o           (thr_adi_o),
+    .thr_o               (thr_o),
     .stat_valid_o        (stat_valid),
+    .stat_mark_o         (stat_mark),
     .stat_adi_o          (stat_adi),
     .stat_rsp_valid_i    (stat_rsp_q),
     .stat_occupancy_i    ('0),
     .stat_inflight_i     (inflight_q),
+    .stat_older_i        (inflight_q != '0 && marked_q[stat_adi_q[3:0]]),
     .inflight_i          ('0),
     .adi_init_i          (1'b0),
     .stop_o              (),

@@ -123,6 +123,7 @@ struct PortalWrite {
   bool ims, limited;
   std::vector<uint32_t> desc;
   uint64_t reg_writes;  // performed before it
+  bool deferrable = false, accepted = false;
 };
 
 /// The room, and all around it: host, registers, portals, dma/.
@@ -141,6 +142,7 @@ class PcieBench : public siov::bench::Clocked<Vsiov_pcie_bench> {
 
   // What is around is as quick as can be, unless a case says otherwise.
   uint32_t tx_ready = 100, portal_ready = 100, reg_latency = 1;
+  uint32_t accept = 100;  // percent of deferrable portal writes
   uint32_t credits[3] = {kInfinite, kInfinite, kInfinite};
 
   uint32_t id = 0x0508;  // bus, device and function that config requests go to
@@ -183,6 +185,7 @@ class PcieBench : public siov::bench::Clocked<Vsiov_pcie_bench> {
     top.tr_tx_valid_i = translations.offer(top.tr_tx_i);
     top.tx_ready_i = siov::bench::percent(tx_ready);
     top.portal_ready_i = siov::bench::percent(portal_ready);
+    top.portal_accepted_i = portal_answer_;
     std::copy_n(credits, 3, &top.tx_fc_i[0]);
     top.reg_rsp_valid_i = 0;
     settle();
@@ -313,9 +316,12 @@ class PcieBench : public siov::bench::Clocked<Vsiov_pcie_bench> {
                   static_cast<uint32_t>(top.rx_msg_data_o >> 32)};
       rx_msgs.push_back(tlp);
     }
+    portal_answer_ = siov::bench::percent(50);  // to nobody, unless there is a DMWr
     if (top.portal_valid_o && top.portal_ready_i) {
+      if (top.portal_deferrable_o) portal_answer_ = siov::bench::percent(accept);
       portals.push_back({top.portal_adi_o, top.portal_ims_o != 0, top.portal_limited_o != 0,
-                         {&top.portal_desc_o[0], &top.portal_desc_o[0] + 16}, reg_writes});
+                         {&top.portal_desc_o[0], &top.portal_desc_o[0] + 16}, reg_writes,
+                         top.portal_deferrable_o != 0, portal_answer_});
     }
   }
 
@@ -330,4 +336,5 @@ class PcieBench : public siov::bench::Clocked<Vsiov_pcie_bench> {
   uint32_t sent_tlps_[3] = {}, sent_units_[3] = {};
   bool reg_busy_ = false;
   uint32_t reg_wait_ = 0;
+  bool portal_answer_ = false;
 };

@@ -67,7 +67,11 @@ CASE(non_posted_requests_never_fill_reception) {
     for (int i = 0; i < 200; ++i) {
       // Offered only if the device is ready for it, as a host with nothing else to send would do.
       if (percent(50)) {
-        b.host.push(percent(50) ? b.memory(false, b.bar0, 1 + below(8)) : b.config(false, 0));
+        Tlp deferrable = b.memory(true, b.bar2, 16);
+        deferrable.hdr[0] |= kDMWr64 << 24;
+        const Tlp request[] = {b.memory(false, b.bar0, 1 + below(8)), b.config(false, 0),
+                               deferrable};
+        b.host.push(request[below(3)]);
       } else {
         b.host.push(percent(50) ? b.memory(true, b.bar2, 16) : b.memory(true, b.bar0, 1));
         ++posted;

@@ -5,6 +5,7 @@
 // What the PCIe room does with TLPs, good and bad, as rtl/pcie/README.md says.
 
 #include "pcie_bench.h"
+#include "pcie_deferrable.h"
 #include "pcie_errors.h"
 #include "pcie_streams.h"
 #include "read_check.h"
@@ -227,15 +228,6 @@ CASE(unsupported_requests_are_answered) {
   expect_status(b, b.raw({0x4eu << 24 | 4, host, 0x100}, 4), 1, 8);       // CAS
   b.config_write(0x94, 3);                                            // D3hot
   expect_status(b, b.memory(false, b.bar0, 1), 1);
-}
-
-CASE(deferrable_write_to_a_portal_is_to_be_retried) {
-  PcieBench& b = enumerated();
-  Tlp tlp = b.memory(true, b.bar2 + 0x4040, 16);
-  tlp.hdr[0] = kDMWr64 << 24 | 16;
-  expect_status(b, tlp, 2);
-  tlp.hdr[3] += 4;
-  expect_status(b, tlp, 1);
 }
 
 CASE(posted_tlps_that_nobody_wants_are_dropped) {

@@ -45,9 +45,11 @@ module siov_pcie_bench import siov_pkg::*; (
   output logic        portal_valid_o,
   input  logic        portal_ready_i,
   output logic [15:0] portal_adi_o,
+  output logic        portal_deferrable_o,
   output logic        portal_ims_o,
   output logic        portal_limited_o,
   output desc_t       portal_desc_o,
+  input  logic        portal_accepted_i,
 
   output logic        cpl_valid_o,
   output tlp_beat_t   cpl_o,
@@ -81,52 +83,53 @@ module siov_pcie_bench import siov_pkg::*; (
   rx_msg_t    rx_msg;
 
   siov_pcie u_pcie (
-    .clk_i            (clk_i),
-    .rst_ni           (rst_ni),
-    .strap_i          (strap_i),
-    .rx_valid_i       (rx_valid_i),
-    .rx_ready_o       (rx_ready_o),
-    .rx_np_ready_o    (rx_np_ready_o),
-    .rx_i             (rx_i),
-    .tx_valid_o       (tx_valid_o),
-    .tx_ready_i       (tx_ready_i),
-    .tx_o             (tx_o),
-    .tx_fc_i          (tx_fc_i),
-    .fn_o             (fn),
-    .flr_o            (flr_o),
-    .flr_done_i       (flr_done),
-    .np_pending_i     (np_pending_i),
-    .dma_err_i        ({dma_err_i, err_hdr_i}),
-    .atc_err_i        ({atc_err_i, err_hdr_i}),
-    .pri_pending_i    (pri_pending_i),
-    .pri_failure_i    (pri_failure_i),
-    .pri_unexpected_i (pri_unexpected_i),
-    .pri_reset_o      (pri_reset_o),
-    .reg_valid_o      (reg_valid_o),
-    .reg_o            (req),
-    .reg_rsp_valid_i  (reg_rsp_valid_i),
-    .reg_rdata_i      (reg_rdata_i),
-    .portal_valid_o   (portal_valid_o),
-    .portal_ready_i   (portal_ready_i),
-    .portal_o         (portal),
-    .cpl_valid_o      (cpl_valid_o),
-    .cpl_o            (cpl_o),
-    .rx_msg_valid_o   (rx_msg_valid_o),
-    .rx_msg_o         (rx_msg),
-    .np_tx_valid_i    (np_tx_valid_i),
-    .np_tx_ready_o    (np_tx_ready_o),
-    .np_tx_i          (np_tx_i),
-    .p_tx_valid_i     (p_tx_valid_i),
-    .p_tx_ready_o     (p_tx_ready_o),
-    .p_tx_i           (p_tx_i),
-    .tr_tx_valid_i    (tr_tx_valid_i),
-    .tr_tx_ready_o    (tr_tx_ready_o),
-    .tr_tx_i          (tr_tx_i),
-    .msg_tx_valid_i   (msg_tx_valid_i),
-    .msg_tx_ready_o   (msg_tx_ready_o),
-    .msg_tx_i         (msg_tx_i),
-    .tx_partial_o     (tx_partial),
-    .busy_o           (busy_o)
+    .clk_i             (clk_i),
+    .rst_ni            (rst_ni),
+    .strap_i           (strap_i),
+    .rx_valid_i        (rx_valid_i),
+    .rx_ready_o        (rx_ready_o),
+    .rx_np_ready_o     (rx_np_ready_o),
+    .rx_i              (rx_i),
+    .tx_valid_o        (tx_valid_o),
+    .tx_ready_i        (tx_ready_i),
+    .tx_o              (tx_o),
+    .tx_fc_i           (tx_fc_i),
+    .fn_o              (fn),
+    .flr_o             (flr_o),
+    .flr_done_i        (flr_done),
+    .np_pending_i      (np_pending_i),
+    .dma_err_i         ({dma_err_i, err_hdr_i}),
+    .atc_err_i         ({atc_err_i, err_hdr_i}),
+    .pri_pending_i     (pri_pending_i),
+    .pri_failure_i     (pri_failure_i),
+    .pri_unexpected_i  (pri_unexpected_i),
+    .pri_reset_o       (pri_reset_o),
+    .reg_valid_o       (reg_valid_o),
+    .reg_o             (req),
+    .reg_rsp_valid_i   (reg_rsp_valid_i),
+    .reg_rdata_i       (reg_rdata_i),
+    .portal_valid_o    (portal_valid_o),
+    .portal_ready_i    (portal_ready_i),
+    .portal_o          (portal),
+    .portal_accepted_i (portal_accepted_i),
+    .cpl_valid_o       (cpl_valid_o),
+    .cpl_o             (cpl_o),
+    .rx_msg_valid_o    (rx_msg_valid_o),
+    .rx_msg_o          (rx_msg),
+    .np_tx_valid_i     (np_tx_valid_i),
+    .np_tx_ready_o     (np_tx_ready_o),
+    .np_tx_i           (np_tx_i),
+    .p_tx_valid_i      (p_tx_valid_i),
+    .p_tx_ready_o      (p_tx_ready_o),
+    .p_tx_i            (p_tx_i),
+    .tr_tx_valid_i     (tr_tx_valid_i),
+    .tr_tx_ready_o     (tr_tx_ready_o),
+    .tr_tx_i           (tr_tx_i),
+    .msg_tx_valid_i    (msg_tx_valid_i),
+    .msg_tx_ready_o    (msg_tx_ready_o),
+    .msg_tx_i          (msg_tx_i),
+    .tx_partial_o      (tx_partial),
+    .busy_o            (busy_o)
   );
 
   siov_reset #(
@@ -156,9 +159,10 @@ module siov_pcie_bench import siov_pkg::*; (
   assign rx_msg_hdr_o          = rx_msg.hdr;
   assign rx_msg_data_o         = rx_msg.data;
 
-  assign portal_adi_o     = 16'(portal.adi);
-  assign portal_ims_o     = portal.ims;
-  assign portal_limited_o = portal.limited;
-  assign portal_desc_o    = portal.desc;
+  assign portal_adi_o        = 16'(portal.adi);
+  assign portal_deferrable_o = portal.deferrable;
+  assign portal_ims_o        = portal.ims;
+  assign portal_limited_o    = portal.limited;
+  assign portal_desc_o       = portal.desc;
 
 endmodule

@@ -85,7 +85,11 @@ bench! { pcie PCIE:
     read_of_portals_brings_zeros
     access_without_byte_enables_touches_nothing
     unsupported_requests_are_answered
-    deferrable_write_to_a_portal_is_to_be_retried
+    deferrable_write_is_answered_as_adi_says
+    deferrable_write_that_no_portal_can_take_does_nothing
+    deferrable_writes_keep_their_place_among_posted_ones
+    deferrable_write_waits_for_no_completion
+    function_level_reset_defers_the_writes_it_throws_away
     posted_tlps_that_nobody_wants_are_dropped
     portals_beyond_the_straps_are_ignored
     malformed_tlps_are_dropped
@@ -146,6 +150,12 @@ bench! { front FRONT:
     moves_take_less_than_five_clocks
     turns_follow_priority
     overflow_of_a_full_wq_is_reported
+    full_shared_wq_refuses_and_reports_nothing
+    threshold_holds_at_limited_portals_from_its_write_on
+    threshold_says_nothing_of_unlimited_portals_and_dedicated_wqs
+    each_kind_of_wq_ignores_the_write_of_the_other
+    abort_of_a_pasid_leaves_others_in_a_shared_wq
+    mark_tells_when_what_was_there_has_ended_while_more_comes
     every_descriptor_ends_as_dsa_says
     failed_reads_end_their_descriptors
     abandoned_descriptors_end_in_silence
@@ -201,6 +211,9 @@ bench! { mgmt MGMT:
     change_of_the_function_while_disabled_is_nothing
     response_failure_does_not_halt
     translations_of_a_wq_are_dropped_when_it_is_enabled
+    threshold_reaches_adi_while_its_wq_is_enabled
+    threshold_in_adi_is_cleared_with_its_register
+    threshold_of_a_wq_beyond_the_straps_goes_nowhere
     page_request_allocation_is_checked
 }
 
@@ -218,6 +231,7 @@ bench! { atc ATC:
     one_adi_cannot_evict_another
     row_holds_eight_pages_of_an_adi
     waiters_for_one_page_share_a_request
+    submitters_of_one_adi_ask_each_for_themselves
     adi_has_half_of_the_requests
     tags_follow_the_enables
     hits_are_one_a_clock
@@ -254,6 +268,7 @@ bench! { atc ATC:
     allocation_is_obeyed_and_shared
     adi_that_faults_for_ever_holds_up_nobody
     many_that_fault_for_ever_leave_page_requests_to_others
+    page_of_one_submitter_holds_up_no_other_of_its_adi
     waiters_for_one_page_share_a_page_request
     who_is_stopped_waits_for_no_page
     lookup_of_who_is_stopped_asks_for_no_page

@@ -84,6 +84,24 @@ fn function_level_reset_takes_what_was_enabled() {
 }
 
 #[test]
+fn deferrable_write_may_be_retried_and_then_accepted() {
+    let mut port = Port::ready();
+    let retry = Completion {
+        status: CompletionStatus::Retry,
+        ..answer(ROOT, Tag::new(1), 4, 0)
+    };
+    let mut honest = || -> Checked {
+        port.host(&deferrable_write(1))?;
+        port.device(&no_data(retry))?;
+        port.cycle += 1;
+        port.host(&deferrable_write(1))?;
+        port.device(&no_data(answer(ROOT, Tag::new(1), 4, 0)))
+    };
+
+    assert_eq!(honest(), Ok(()));
+}
+
+#[test]
 fn write_begun_before_function_level_reset_may_still_come() {
     let mut port = Port::ready();
     port.write(PCIE_CAP + 8, 0xa910);

@@ -180,6 +180,16 @@ const LIES: &[(Rule, Lie)] = &[
         port.asked(1);
         port.host(&no_data(from_root(1, 4, 0)))
     }),
+    (Rule::CompletionData, |port| {
+        port.host(&deferrable_write(1))?;
+        port.device(&with_data(answer(ROOT, Tag::new(1), 4, 0), 1))
+    }),
+    (Rule::CompletionUnasked, |port| {
+        // Accepted twice.
+        port.host(&deferrable_write(1))?;
+        port.device(&no_data(answer(ROOT, Tag::new(1), 4, 0)))?;
+        port.device(&no_data(answer(ROOT, Tag::new(1), 4, 0)))
+    }),
     (Rule::CompletionByteCount, |port| {
         port.asked(4);
         port.host(&with_data(from_root(1, 20, 0), 4))

@@ -212,6 +212,14 @@ pub fn translated(address: u64) -> MemRequest {
     }
 }
 
+/// A descriptor for a shared queue.
+pub fn deferrable_write(tag: u16) -> Tlp {
+    Tlp::DmWr {
+        request: by_host(request(tag, FAR, 16)),
+        data: vec![0; 16],
+    }
+}
+
 /// A completion by the device.
 pub fn answer(requester: Bdf, tag: Tag, byte_count: u16, lower_address: u8) -> Completion {
     Completion {

@@ -5,7 +5,7 @@
 //! Host accesses to the device.
 
 use super::*;
-use crate::pcie::{Access, AccessError};
+use crate::pcie::{Access, AccessError, Enqcmd};
 
 /// Answers reads with bytes that equal the low byte of their address, in completions of at most
 /// `piece` bytes that end at multiples of it.
@@ -241,6 +241,54 @@ fn portal_write_to_an_odd_address_is_refused() {
     let (host, _) = host(Mock::silent());
     let error = host.write_portal(0x1020, &[0; 64]);
     assert_eq!(error, Err(AccessError::UnalignedPortal { address: 0x1020 }));
+}
+
+/// Offers a deferrable write to a device that answers it with `status`.
+fn enqcmd(status: CompletionStatus) -> (Result<Enqcmd, AccessError>, Tlp) {
+    let (host, taken) = host(Mock::new(move |_, tlp| {
+        let Tlp::DmWr { request, .. } = tlp else {
+            return vec![];
+        };
+        let completion = Completion {
+            status,
+            ..completion(request.requester, request.tag, 4, 0)
+        };
+        let data = vec![];
+        vec![(5, Tlp::Completion { completion, data })]
+    }));
+    let result = host.run(host.enqcmd(0x40_0000_0fc0, &[0x5a; 64])).unwrap();
+    let seen = taken.borrow()[0].1.clone();
+    (result, seen)
+}
+
+#[test]
+fn enqcmd_is_one_deferrable_write_of_64_bytes() {
+    let (_, seen) = enqcmd(CompletionStatus::Success);
+
+    let expected = Tlp::DmWr {
+        request: MemRequest {
+            requester: ROOT,
+            ..request(0, 0x40_0000_0fc0, 64)
+        },
+        data: vec![0x5a5a_5a5a; 16],
+    };
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn status_says_what_became_of_an_enqcmd() {
+    let address = 0x40_0000_0fc0;
+    let what = Access::Enqcmd { address };
+    for (status, expected) in [
+        (CompletionStatus::Success, Ok(Enqcmd::Accepted)),
+        (CompletionStatus::Retry, Ok(Enqcmd::Retry)),
+        (
+            CompletionStatus::UnsupportedRequest,
+            Err(AccessError::UnsupportedRequest { what }),
+        ),
+    ] {
+        assert_eq!(enqcmd(status).0, expected);
+    }
 }
 
 #[test]

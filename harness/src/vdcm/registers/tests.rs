@@ -67,6 +67,17 @@ fn device_has_one_queue_of_the_size_of_the_adi() {
 }
 
 #[test]
+fn queue_is_dedicated() {
+    let registers = registers();
+    let low = registers.read32(regs::SIOV_WQCAP_OFFSET);
+    let high = registers.read32(regs::SIOV_WQCAP_OFFSET + 4);
+    let wqcap = u64::from(high) << 32 | u64::from(low);
+
+    assert_eq!(get(wqcap, regs::SIOV_WQCAP_SHARED_MODE_MASK), 0);
+    assert_eq!(get(wqcap, regs::SIOV_WQCAP_DEDICATED_MODE_MASK), 1);
+}
+
+#[test]
 fn tables_are_where_offsets_says() {
     let registers = registers();
     let offsets = registers.read32(regs::SIOV_OFFSETS0_OFFSET);
