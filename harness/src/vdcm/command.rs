@@ -105,6 +105,7 @@ impl Vdev {
         let enabled = self.registers.borrow().wq == State::Enabled;
         let adi = self.adi();
         match command {
+            Command::DrainPasid(_) | Command::AbortPasid(_) => {}
             Command::EnableDevice => self.registers.borrow_mut().device = State::Enabled,
             Command::DisableDevice => {
                 if enabled {
@@ -116,12 +117,8 @@ impl Vdev {
             }
             Command::DrainAll if !enabled => {}
             Command::AbortAll if !enabled => {}
-            Command::DrainAll | Command::DrainWq(_) | Command::DrainPasid(_) => {
-                adi.drain().await?;
-            }
-            Command::AbortAll | Command::AbortWq(_) | Command::AbortPasid(_) => {
-                adi.abort().await?;
-            }
+            Command::DrainAll | Command::DrainWq(_) => adi.drain().await?,
+            Command::AbortAll | Command::AbortWq(_) => adi.abort().await?,
             Command::ResetDevice => {
                 adi.reset().await?;
                 self.registers.borrow_mut().reset_device();
