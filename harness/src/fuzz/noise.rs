@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::tally::{Answer, Tally};
-use super::{Dice, FuzzError};
+use super::{Dice, FuzzError, TENANTS};
 use crate::host::Driver;
 use crate::pcie::tlp::{
     AddressType, Attributes, Completion, CompletionStatus, ConfigRequest, MemRequest, Message,
@@ -21,8 +21,9 @@ use crate::pcie::{Bdf, CreditClass, CreditWindow, Host, Tag};
 const STRANGER: Bdf = Bdf::new(0, 0x1f, 0);
 /// Who sends what nobody may answer.
 const UNHEARD: Bdf = Bdf::new(0, 0x1e, 0);
-/// Queues that no tenant has.
-const FIRST_UNUSED: u64 = 8;
+/// Queues that no tenant has, in every profile.
+const FIRST_UNUSED: u64 = TENANTS as u64;
+const UNUSED: u64 = 2;
 const PORTALS_PER_WQ: u64 = 4;
 
 struct Noise<'a> {
@@ -234,7 +235,7 @@ impl Noise<'_> {
     fn dmwr(&mut self) {
         const WHAT: &str = "DMWr to a queue that is disabled";
         let Some(tag) = self.tag() else { return };
-        let queue = FIRST_UNUSED + self.dice.below(8);
+        let queue = FIRST_UNUSED + self.dice.below(UNUSED);
         let page = queue * PORTALS_PER_WQ + self.dice.below(4);
         let request = MemRequest {
             first_be: 0xf,
