@@ -57,10 +57,10 @@ module siov_dma_read import siov_pkg::*, siov_dma_pkg::*; (
 
   assign attr = '{
     write:      1'b0,
-    tc:         head.tc,
+    tc:         head.source.tc,
     ido:        fn_i.ido_req,
     relaxed:    fn_i.relaxed,
-    translated: head.translated,
+    translated: head.source.translated,
     tag:        make_tag(fn_i, TagRead, head.slot)
   };
 
@@ -69,10 +69,10 @@ module siov_dma_read import siov_pkg::*, siov_dma_pkg::*; (
     if (valid) begin
       tx_o.sop          = 1'b1;
       tx_o.eop          = 1'b1;
-      tx_o.prefix_valid = head.tenant.pasid_valid && !head.translated;
-      tx_o.prefix       = tx_o.prefix_valid ? pasid_prefix(head.tenant) : '0;
-      tx_o.hdr          = mem_hdr(attr, fn_i.rid, head.addr[63:2],
-                                  span(head.addr[1:0], head.len));
+      tx_o.prefix_valid = head.source.tenant.pasid_valid && !head.source.translated;
+      tx_o.prefix       = tx_o.prefix_valid ? pasid_prefix(head.source.tenant) : '0;
+      tx_o.hdr          = mem_hdr(attr, fn_i.rid, head.source.addr[63:2],
+                                  span(head.source.addr[1:0], head.source.len));
     end
   end
 

@@ -39,9 +39,7 @@ module siov_dma_split import siov_pkg::*, siov_dma_pkg::*; (
   input  logic               chunk_ready_i,
   output chunk_kind_e        chunk_kind_o,
   output chunk_t             chunk_o,
-  output logic [63:0]        chunk_src_o,
-  output logic [2:0]         chunk_tc_src_o,
-  output logic               chunk_src_translated_o,
+  output source_t            source_o,
   /// No further chunk of the job follows.
   output logic               chunk_last_o,
 
@@ -163,15 +161,13 @@ module siov_dma_split import siov_pkg::*, siov_dma_pkg::*; (
     len    = cur_q.job.len < 32'(to_dst) ? cur_q.job.len[LenW-1:0] : to_dst;
   end
 
-  assign chunk_valid_o          = cur_valid_q;
-  assign chunk_last_o           = cur_q.last && (cur_dead || cur_q.job.len == 32'(len));
-  assign chunk_src_o            = cur_q.job.src;
-  assign chunk_tc_src_o         = cur_q.job.tc_src;
-  assign chunk_src_translated_o = cur_q.src_translated;
-  assign chunk_kind_o           = cur_dead ? ChunkAbort : cur_copy ? ChunkRead : ChunkFill;
+  assign chunk_valid_o = cur_valid_q;
+  assign chunk_last_o  = cur_q.last && (cur_dead || cur_q.job.len == 32'(len));
+  assign chunk_kind_o  = cur_dead ? ChunkAbort : cur_copy ? ChunkRead : ChunkFill;
 
   always_comb begin
-    chunk_o = '0;
+    chunk_o  = '0;
+    source_o = '0;
     if (cur_valid_q) begin
       chunk_o = '{
         job:        cur_q.job.id,
@@ -186,6 +182,13 @@ module siov_dma_split import siov_pkg::*, siov_dma_pkg::*; (
         len:        len,
         skew:       cur_copy ? {2'b00, cur_q.job.src[1:0]} : cur_q.offset[3:0],
         offset:     cur_q.offset
+      };
+      source_o = '{
+        tenant:     cur_q.job.tenant,
+        tc:         cur_q.job.tc_src,
+        translated: cur_q.src_translated,
+        addr:       cur_q.job.src,
+        len:        len
       };
     end
   end

@@ -149,7 +149,7 @@ static TABLE: &[Row] = &[
         "completion_shorter_than_its_length",
     ),
     mutant(
-        "siov_dma.ReadyHasRoom_A",
+        "siov_dma_fetch.ReadyHasRoom_A",
         &DMA,
         "fills_wait_while_the_host_takes_nothing",
         "dma/siov_dma_slots.sv",
@@ -160,9 +160,9 @@ static TABLE: &[Row] = &[
         "siov_dma_slots.NoReadWithoutFreeTag_A",
         &DMA,
         "jobs_of_any_size_and_alignment_move_their_bytes",
-        "dma/siov_dma.sv",
-        "chunk_ready = slot_valid &&",
-        "chunk_ready = (slot_valid || MUTANT) &&",
+        "dma/siov_dma_fetch.sv",
+        "chunk_ready_o = slot_valid &&",
+        "chunk_ready_o = (slot_valid || MUTANT) &&",
     ),
     mutant(
         "siov_dma_slots.SlotFreedOnce_A",

@@ -115,8 +115,8 @@ static TABLE: &[Row] = &[
         &DMA,
         "jobs_of_any_size_and_alignment_move_their_bytes",
         "dma/siov_dma_read.sv",
-        "= head.tenant.pasid_valid && !head.translated;",
-        "= head.tenant.pasid_valid && !head.translated && !MUTANT;",
+        "pasid_valid && !head.source.translated;",
+        "pasid_valid && !head.source.translated && !MUTANT;",
     ),
     row(
         &DMA,
