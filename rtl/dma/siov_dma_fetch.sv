@@ -4,7 +4,8 @@
 
 /// Chunks to slots: gives each chunk a slot, reads what it needs into the slot's buffer, and says
 /// when that is there. Slots become ready in the order in which their reads end; a chunk that needs
-/// no read is ready at once.
+/// no read is ready at once. A chunk that reads never waits here, as split has been promised a slot
+/// for it; one that does not waits for its like at most.
 module siov_dma_fetch import siov_pkg::*, siov_dma_pkg::*; (
   input  logic             clk_i,
   input  logic             rst_ni,
@@ -38,35 +39,45 @@ module siov_dma_fetch import siov_pkg::*, siov_dma_pkg::*; (
   output logic             ready_valid_o,
   input  logic             ready_ready_i,
   output ready_t           ready_o,
-  /// Nothing reads the slot any more.
+  /// The slot's chunk has been sent.
   input  logic             free_i,
   input  logic [SlotW-1:0] free_slot_i,
+  /// A read's slot is free again, of this ADI.
+  output logic             return_valid_o,
+  input  logic             return_ready_i,
+  output logic [AdiW-1:0]  return_adi_o,
 
   /// Reads are in flight, or a read request has been offered and not been taken.
   output logic             pending_o,
   output logic             busy_o
 );
 
-  logic                slot_valid, slots_all_free;
-  logic [SlotW-1:0]    slot;
+  logic                slots_all_free, other_valid;
+  logic [SlotW-1:0]    slot, next_read_slot, other_slot;
   logic [NumSlots-1:0] quarantine;
-  logic                unread, read_valid, read_ready, started, sent;
+  logic                unread, read_valid, started, sent;
   logic [SlotW-1:0]    sent_slot;
   read_t               read;
   logic                read_ended, read_failed, reads_pending;
   logic [SlotW-1:0]    read_slot;
 
   siov_dma_slots u_slots (
-    .clk_i        (clk_i),
-    .rst_ni       (rst_ni),
-    .few_tags_i   (!fn_i.ext_tag && !fn_i.tag10),
-    .quarantine_i (quarantine),
-    .slot_valid_o (slot_valid),
-    .slot_o       (slot),
-    .take_i       (taken_o),
-    .free_i       (free_i),
-    .free_slot_i  (free_slot_i),
-    .all_free_o   (slots_all_free)
+    .clk_i          (clk_i),
+    .rst_ni         (rst_ni),
+    .few_tags_i     (few_tags(fn_i)),
+    .quarantine_i   (quarantine),
+    .read_slot_o    (next_read_slot),
+    .read_take_i    (read_valid),
+    .read_adi_i     (source_i.tenant.adi),
+    .other_valid_o  (other_valid),
+    .other_slot_o   (other_slot),
+    .other_take_i   (taken_o && unread),
+    .free_i         (free_i),
+    .free_slot_i    (free_slot_i),
+    .return_valid_o (return_valid_o),
+    .return_ready_i (return_ready_i),
+    .return_adi_o   (return_adi_o),
+    .all_free_o     (slots_all_free)
   );
 
   assign read = '{slot: slot, source: source_i};
@@ -77,7 +88,6 @@ module siov_dma_fetch import siov_pkg::*, siov_dma_pkg::*; (
     .fn_i        (fn_i),
     .go_i        (go_i),
     .valid_i     (read_valid),
-    .ready_o     (read_ready),
     .read_i      (read),
     .tx_valid_o  (np_tx_valid_o),
     .tx_ready_i  (np_tx_ready_i),
@@ -91,7 +101,7 @@ module siov_dma_fetch import siov_pkg::*, siov_dma_pkg::*; (
     .clk_i          (clk_i),
     .rst_ni         (rst_ni),
     .fn_i           (fn_i),
-    .expect_i       (read_valid && read_ready),
+    .expect_i       (read_valid),
     .expect_slot_i  (slot),
     .expect_addr_i  (source_i.addr[6:0]),
     .expect_len_i   (source_i.len),
@@ -119,8 +129,9 @@ module siov_dma_fetch import siov_pkg::*, siov_dma_pkg::*; (
   ready_t push;
 
   assign unread        = chunk_kind_i != ChunkRead;
-  assign read_valid    = chunk_valid_i && slot_valid && !unread;
-  assign chunk_ready_o = slot_valid && (unread ? !read_ended : read_ready);
+  assign read_valid    = chunk_valid_i && !unread;
+  assign slot          = unread ? other_slot : next_read_slot;
+  assign chunk_ready_o = !unread || (other_valid && !read_ended);
   assign taken_o       = chunk_valid_i && chunk_ready_o;
   assign taken_slot_o  = slot;
 

@@ -4,6 +4,7 @@
 
 /// Makes read requests: MRd with a tag made of the slot, exact byte enables, and the tenant's PASID
 /// unless the address is translated. The request is offered the clock after it came; one a clock.
+/// There is room for those of all slots: what cannot leave is in nobody's way.
 module siov_dma_read import siov_pkg::*, siov_dma_pkg::*; (
   input  logic             clk_i,
   input  logic             rst_ni,
@@ -12,7 +13,6 @@ module siov_dma_read import siov_pkg::*, siov_dma_pkg::*; (
   input  logic             go_i,
 
   input  logic             valid_i,
-  output logic             ready_o,
   input  read_t            read_i,
 
   output logic             tx_valid_o,
@@ -28,12 +28,11 @@ module siov_dma_read import siov_pkg::*, siov_dma_pkg::*; (
   read_t head;
   logic  valid, gate_ready;
 
-  // Two places, so that `ready_o` does not depend on `tx_ready_i` in the same clock.
-  siov_fifo #(.data_t(read_t), .Depth(2)) u_reads (
+  siov_fifo #(.data_t(read_t), .Depth(NumSlots)) u_reads (
     .clk_i   (clk_i),
     .rst_ni  (rst_ni),
     .valid_i (valid_i),
-    .ready_o (ready_o),
+    .ready_o (),
     .data_i  (read_i),
     .valid_o (valid),
     .ready_i (gate_ready),

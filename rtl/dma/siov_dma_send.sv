@@ -28,7 +28,7 @@ module siov_dma_send import siov_pkg::*, siov_dma_pkg::*; (
   input  logic             ready_valid_i,
   output logic             ready_ready_o,
   input  ready_t           ready_i,
-  /// Nothing reads the slot any more.
+  /// The slot's chunk has been sent.
   output logic             free_o,
   output logic [SlotW-1:0] free_slot_o,
 

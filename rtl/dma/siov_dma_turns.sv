@@ -7,10 +7,7 @@
 module siov_dma_turns import siov_pkg::*, siov_dma_pkg::*; (
   input  logic               clk_i,
   input  logic               rst_ni,
-  /// Translate addresses.
-  input  logic               ats_en_i,
-  /// Read request at most 128 << mrrs bytes.
-  input  logic [2:0]         mrrs_i,
+  input  pcie_fn_t           fn_i,
 
   input  logic               job_valid_i,
   output logic               job_ready_o,
@@ -24,6 +21,11 @@ module siov_dma_turns import siov_pkg::*, siov_dma_pkg::*; (
   /// A page of the job has come. Never stalled.
   input  logic               wake_valid_i,
   input  logic [JobW-1:0]    wake_job_i,
+
+  /// A read's slot is free again, of this ADI.
+  input  logic               return_valid_i,
+  output logic               return_ready_o,
+  input  logic [AdiW-1:0]    return_adi_i,
 
   // as in siov_dma_split
   input  logic [NumJobs-1:0] failed_i,
@@ -51,6 +53,11 @@ module siov_dma_turns import siov_pkg::*, siov_dma_pkg::*; (
   answer_t            turn_answer;
   logic               queue_busy, xlat_busy, split_busy;
   logic [1:0]         xlat_epochs, split_epochs;
+  logic               ask, ask_ready, take, turn_waits, turn_soon;
+  logic [AdiW-1:0]    ask_adi;
+  logic [SlotW-1:0]   quota, take_count;
+  logic               share_wake_valid;
+  logic [JobW-1:0]    share_wake_job;
 
   always_comb begin
     fresh = '0;
@@ -71,8 +78,8 @@ module siov_dma_turns import siov_pkg::*, siov_dma_pkg::*; (
     .back_soon_i  (back_soon),
     .back_write_i (back_write),
     .back_row_i   (rest),
-    .wake_valid_i (wake_valid_i),
-    .wake_job_i   (wake_job_i),
+    .wake_valid_i (wake_valid_i || share_wake_valid),
+    .wake_job_i   (wake_valid_i ? wake_job_i : share_wake_job),
     .out_valid_o  (row_valid),
     .out_ready_i  (row_ready),
     .out_job_o    (row_job),
@@ -83,7 +90,7 @@ module siov_dma_turns import siov_pkg::*, siov_dma_pkg::*; (
   always_comb begin
     src_page = '0;
     dst_page = '0;
-    if (row_valid && ats_en_i) begin
+    if (row_valid && fn_i.ats_en) begin
       src_page = '{
         job:     row_job,
         operand: OperandSrc,
@@ -108,7 +115,7 @@ module siov_dma_turns import siov_pkg::*, siov_dma_pkg::*; (
   siov_dma_xlat #(.item_t(progress_t)) u_xlat (
     .clk_i        (clk_i),
     .rst_ni       (rst_ni),
-    .ats_en_i     (ats_en_i),
+    .ats_en_i     (fn_i.ats_en),
     .in_valid_i   (row_valid),
     .in_ready_o   (row_ready),
     .in_i         (row),
@@ -130,7 +137,7 @@ module siov_dma_turns import siov_pkg::*, siov_dma_pkg::*; (
   siov_dma_split u_split (
     .clk_i         (clk_i),
     .rst_ni        (rst_ni),
-    .mrrs_i        (mrrs_i),
+    .mrrs_i        (fn_i.mrrs),
     .turn_valid_i  (turn_valid),
     .turn_ready_o  (turn_ready),
     .turn_i        (turn),
@@ -141,6 +148,14 @@ module siov_dma_turns import siov_pkg::*, siov_dma_pkg::*; (
     .back_soon_o   (back_soon),
     .back_write_o  (back_write),
     .back_o        (rest),
+    .ask_o         (ask),
+    .ask_ready_i   (ask_ready),
+    .ask_adi_o     (ask_adi),
+    .quota_i       (quota),
+    .take_o        (take),
+    .take_count_o  (take_count),
+    .wait_o        (turn_waits),
+    .wait_soon_o   (turn_soon),
     .failed_i      (failed_i),
     .fault_o       (fault_o),
     .fault_job_o   (fault_job_o),
@@ -153,6 +168,27 @@ module siov_dma_turns import siov_pkg::*, siov_dma_pkg::*; (
     .chunk_last_o  (chunk_last_o),
     .epoch_busy_o  (split_epochs),
     .busy_o        (split_busy)
+  );
+
+  siov_dma_shares u_shares (
+    .clk_i          (clk_i),
+    .rst_ni         (rst_ni),
+    .few_tags_i     (few_tags(fn_i)),
+    .ask_i          (ask),
+    .ask_ready_o    (ask_ready),
+    .ask_adi_i      (ask_adi),
+    .quota_o        (quota),
+    .take_i         (take),
+    .take_count_i   (take_count),
+    .wait_i         (turn_waits),
+    .wait_job_i     (rest.job.id),
+    .wait_soon_i    (turn_soon),
+    .return_valid_i (return_valid_i),
+    .return_ready_o (return_ready_o),
+    .return_adi_i   (return_adi_i),
+    .wake_valid_o   (share_wake_valid),
+    .wake_ready_i   (!wake_valid_i),
+    .wake_job_o     (share_wake_job)
   );
 
   assign epoch_busy_o = xlat_epochs | split_epochs;
