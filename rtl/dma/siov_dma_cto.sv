@@ -3,7 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Completion timeouts of reads (PCIe 2.8), and the end of their quarantine. Each tick all slots
-/// are looked at, one every two clocks: a tick lasts at least 256 clocks, so that is done in time.
+/// of reads are looked at, one every two clocks: a tick lasts at least 256 clocks, so that is done
+/// in time.
 module siov_dma_cto import siov_pkg::*; (
   input  logic                clk_i,
   input  logic                rst_ni,
@@ -59,8 +60,8 @@ module siov_dma_cto import siov_pkg::*; (
     end else if (scanning_q) begin
       look_q <= !look_q;
       if (decide) begin
-        scan_q     <= scan_q + 1'b1;
-        scanning_q <= scan_q != SlotW'(NumSlots - 1);
+        scan_q     <= scan_q == SlotW'(NumReads - 1) ? '0 : scan_q + 1'b1;
+        scanning_q <= scan_q != SlotW'(NumReads - 1);
       end
     end else begin
       scanning_q <= tick;

@@ -80,14 +80,25 @@ package siov_dma_pkg;
     logic [31:0]     offset;  // from the start of the job
   } chunk_t;
 
+  /// What a chunk reads.
   typedef struct packed {
-    logic [SlotW-1:0] slot;
     tenant_t          tenant;
     logic [2:0]       tc;
     logic             translated;
     logic [63:0]      addr;
     logic [LenW-1:0]  len;
+  } source_t;
+
+  typedef struct packed {
+    logic [SlotW-1:0] slot;
+    source_t          source;
   } read_t;
+
+  /// A slot whose chunk can be written, or has failed.
+  typedef struct packed {
+    logic             failed;
+    logic [SlotW-1:0] slot;
+  } ready_t;
 
   /// A byte range in the terms of a header.
   typedef struct packed {

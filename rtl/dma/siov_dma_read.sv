@@ -4,6 +4,7 @@
 
 /// Makes read requests: MRd with a tag made of the slot, exact byte enables, and the tenant's PASID
 /// unless the address is translated. The request is offered the clock after it came; one a clock.
+/// There is room for those of all slots: what cannot leave is in nobody's way.
 module siov_dma_read import siov_pkg::*, siov_dma_pkg::*; (
   input  logic             clk_i,
   input  logic             rst_ni,
@@ -12,7 +13,6 @@ module siov_dma_read import siov_pkg::*, siov_dma_pkg::*; (
   input  logic             go_i,
 
   input  logic             valid_i,
-  output logic             ready_o,
   input  read_t            read_i,
 
   output logic             tx_valid_o,
@@ -28,12 +28,11 @@ module siov_dma_read import siov_pkg::*, siov_dma_pkg::*; (
   read_t head;
   logic  valid, gate_ready;
 
-  // Two places, so that `ready_o` does not depend on `tx_ready_i` in the same clock.
-  siov_fifo #(.data_t(read_t), .Depth(2)) u_reads (
+  siov_fifo #(.data_t(read_t), .Depth(NumSlots)) u_reads (
     .clk_i   (clk_i),
     .rst_ni  (rst_ni),
     .valid_i (valid_i),
-    .ready_o (ready_o),
+    .ready_o (),
     .data_i  (read_i),
     .valid_o (valid),
     .ready_i (gate_ready),
@@ -57,10 +56,10 @@ module siov_dma_read import siov_pkg::*, siov_dma_pkg::*; (
 
   assign attr = '{
     write:      1'b0,
-    tc:         head.tc,
+    tc:         head.source.tc,
     ido:        fn_i.ido_req,
     relaxed:    fn_i.relaxed,
-    translated: head.translated,
+    translated: head.source.translated,
     tag:        make_tag(fn_i, TagRead, head.slot)
   };
 
@@ -69,10 +68,10 @@ module siov_dma_read import siov_pkg::*, siov_dma_pkg::*; (
     if (valid) begin
       tx_o.sop          = 1'b1;
       tx_o.eop          = 1'b1;
-      tx_o.prefix_valid = head.tenant.pasid_valid && !head.translated;
-      tx_o.prefix       = tx_o.prefix_valid ? pasid_prefix(head.tenant) : '0;
-      tx_o.hdr          = mem_hdr(attr, fn_i.rid, head.addr[63:2],
-                                  span(head.addr[1:0], head.len));
+      tx_o.prefix_valid = head.source.tenant.pasid_valid && !head.source.translated;
+      tx_o.prefix       = tx_o.prefix_valid ? pasid_prefix(head.source.tenant) : '0;
+      tx_o.hdr          = mem_hdr(attr, fn_i.rid, head.source.addr[63:2],
+                                  span(head.source.addr[1:0], head.source.len));
     end
   end
 

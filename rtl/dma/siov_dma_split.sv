@@ -3,9 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Cuts turns into chunks. A turn is what is left of a job, up to the next 4 KiB boundary of its
-/// source or destination, with its two pages translated; the rest of the job goes back to the queue
-/// when the turn is taken. Chunks end at the end of the read request's size, so that writes come
-/// out aligned to it. One chunk a clock; the first is offered the clock after the turn came.
+/// source or destination, with its two pages translated, and as far as its ADI's share of slots
+/// goes; then the rest of the job goes back to the queue. Chunks end at the end of the read
+/// request's size, so that writes come out aligned to it. One chunk a clock; the first is offered
+/// the clock after the turn came.
 ///
 /// A job goes back before the others as long as it has had less than 4 KiB since it was last behind
 /// them, so that all have the same share, whatever their alignment.
@@ -28,6 +29,16 @@ module siov_dma_split import siov_pkg::*, siov_dma_pkg::*; (
   output logic               back_write_o,
   output progress_t          back_o,
 
+  // share of the slots for reads: see siov_dma_shares
+  output logic               ask_o,
+  input  logic               ask_ready_i,
+  output logic [AdiW-1:0]    ask_adi_o,
+  input  logic [SlotW-1:0]   quota_i,
+  output logic               take_o,
+  output logic [SlotW-1:0]   take_count_o,
+  output logic               wait_o,
+  output logic               wait_soon_o,
+
   /// Jobs of which a chunk has failed: the rest of the job is not cut.
   input  logic [NumJobs-1:0] failed_i,
   /// The rest of a job has no translation. Its last chunk, a ChunkAbort, is still to come.
@@ -39,9 +50,7 @@ module siov_dma_split import siov_pkg::*, siov_dma_pkg::*; (
   input  logic               chunk_ready_i,
   output chunk_kind_e        chunk_kind_o,
   output chunk_t             chunk_o,
-  output logic [63:0]        chunk_src_o,
-  output logic [2:0]         chunk_tc_src_o,
-  output logic               chunk_src_translated_o,
+  output source_t            source_o,
   /// No further chunk of the job follows.
   output logic               chunk_last_o,
 
@@ -54,28 +63,30 @@ module siov_dma_split import siov_pkg::*, siov_dma_pkg::*; (
 
   /// A turn being cut.
   typedef struct packed {
-    dma_job_t    job;      // addresses to send; `len` of this turn
-    logic [31:0] offset;
-    logic        dead;     // nothing of it is moved
-    logic        last;     // nothing of the job is left after it
-    logic        src_translated;
-    logic        dst_translated;
+    progress_t   job;      // what is left
+    logic [12:0] left;     // of this turn
+    logic        dead;     // nothing of the job is moved any more
+    place_t      src;
+    place_t      dst;
     logic        epoch;
   } turn_t;
 
-  turn_t cur_q, turn;
-  logic  cur_valid_q, taken, leaves, load;
+  turn_t            cur_q, turn;
+  logic             cur_valid_q, given_q;  // `given_q`: it has slots, or needs none
+  logic [SlotW-1:0] quota_q, quota;        // slots, for as many chunks
+  logic             taken, leaves, load, rest, rest_goes;
 
   // --- a turn comes -----------------------------------------------------------------------------
 
-  logic [12:0] turn_len, used;
-  logic        copy, failed, dead, comes, more, back;
+  logic [12:0] turn_len;
+  logic        copy, dead, comes, reads;
 
-  assign copy   = turn_i.job.op == JobCopy;
-  assign failed = failed_i[turn_i.job.id];
+  assign copy  = turn_i.job.op == JobCopy;
   // A job does not end while a wake is owed to it.
-  assign dead  = answer_i.kind == AnswerFault || (failed && answer_i.kind != AnswerWait);
-  assign comes  = dead || answer_i.kind == AnswerHit;
+  assign dead  = answer_i.kind == AnswerFault ||
+                 (failed_i[turn_i.job.id] && answer_i.kind != AnswerWait);
+  assign comes = dead || answer_i.kind == AnswerHit;
+  assign reads = copy && !dead;
 
   always_comb begin
     turn_len = PageBytes - 13'(turn_i.job.dst[11:0]);
@@ -85,51 +96,23 @@ module siov_dma_split import siov_pkg::*, siov_dma_pkg::*; (
     if (turn_i.job.len < 32'(turn_len)) turn_len = turn_i.job.len[12:0];
   end
 
-  assign more         = comes && !dead && turn_i.job.len != 32'(turn_len);
   assign load         = turn_valid_i && comes && (!cur_valid_q || leaves) &&
-                        (!more || back_ready_i);
-  assign turn_ready_o = comes ? load : back_ready_i;
-
-  function automatic logic [63:0] placed(logic [63:0] addr, place_t place);
-    return {place.translated ? place.page : addr[63:12], addr[11:0]};
-  endfunction
+                        (!reads || ask_ready_i);
+  assign turn_ready_o = comes ? load : back_ready_i && !rest_goes && !wait_o;
+  assign ask_o        = turn_valid_i && comes && (!cur_valid_q || leaves) && reads;
+  assign ask_adi_o    = turn_i.job.tenant.adi;
 
   always_comb begin
     turn = '0;
     if (load) begin
       turn = '{
-        job:            turn_i.job,
-        offset:         turn_i.offset,
-        dead:           dead,
-        last:           !more,
-        src_translated: answer_i.first.translated,
-        dst_translated: answer_i.last.translated,
-        epoch:          answer_i.epoch
+        job:   turn_i,
+        left:  turn_len,
+        dead:  dead,
+        src:   answer_i.first,
+        dst:   answer_i.last,
+        epoch: answer_i.epoch
       };
-      if (copy) turn.job.src = placed(turn_i.job.src, answer_i.first);
-      turn.job.dst = placed(turn_i.job.dst, answer_i.last);
-      turn.job.len = 32'(turn_len);
-    end
-  end
-
-  // --- what goes back ---------------------------------------------------------------------------
-
-  assign used         = turn_i.used + turn_len;
-  assign back         = comes ? more && (!cur_valid_q || leaves) : 1'b1;
-  assign back_valid_o = turn_valid_i && back;
-  assign back_wakes_o = !comes && answer_i.kind == AnswerWait ? answer_i.waits : '0;
-  assign back_soon_o  = comes && used < PageBytes;
-  assign back_write_o = comes;
-
-  always_comb begin
-    back_o = '0;
-    if (back_valid_o) begin
-      back_o         = turn_i;
-      if (copy) back_o.job.src = turn_i.job.src + 64'(turn_len);
-      back_o.job.dst = turn_i.job.dst + 64'(turn_len);
-      back_o.job.len = turn_i.job.len - 32'(turn_len);
-      back_o.offset  = turn_i.offset + 32'(turn_len);
-      back_o.used    = used < PageBytes ? used : '0;
     end
   end
 
@@ -144,54 +127,121 @@ module siov_dma_split import siov_pkg::*, siov_dma_pkg::*; (
 
   // --- the chunk at the front of the current turn -----------------------------------------------
 
-  logic            cur_copy, cur_dead;
-  logic [LenW-1:0] window, to_dst, len;
+  dma_job_t         job;
+  logic             cur_copy, ends;
+  logic [3:0]       window_log2;
+  logic [LenW-1:0]  window, to_dst, len;
+  logic [SlotW-1:0] chunks;
 
-  assign cur_copy  = cur_q.job.op == JobCopy;
-  assign cur_dead = cur_q.dead || failed_i[cur_q.job.id];
+  assign job      = cur_q.job.job;
+  assign cur_copy = job.op == JobCopy;
 
   always_comb begin
     unique case (mrrs_i)
-      3'd0:    window = LenW'(128);
-      3'd1:    window = LenW'(256);
-      default: window = LenW'(512);
+      3'd0:    window_log2 = 4'd7;
+      3'd1:    window_log2 = 4'd8;
+      default: window_log2 = 4'd9;
     endcase
-    // A read of a whole window at an unaligned address would have one DW too many.
-    if (!cur_copy) window = LenW'(ChunkBytes);
-    else if (cur_q.job.src[1:0] != '0) window = window >> 1;
-    to_dst = window - ({1'b0, cur_q.job.dst[PosW-1:0]} & (window - 1'b1));
-    len    = cur_q.job.len < 32'(to_dst) ? cur_q.job.len[LenW-1:0] : to_dst;
+    // The read for a whole window of unaligned bytes would have one DW too many.
+    if (!cur_copy) window_log2 = 4'(PosW);
+    else if (job.src[1:0] != job.dst[1:0]) window_log2 = window_log2 - 1'b1;
+    window = LenW'(1) << window_log2;
+    to_dst = window - ({1'b0, job.dst[PosW-1:0]} & (window - 1'b1));
+    len    = cur_q.left < 13'(to_dst) ? cur_q.left[LenW-1:0] : to_dst;
   end
 
-  assign chunk_valid_o          = cur_valid_q;
-  assign chunk_last_o           = cur_q.last && (cur_dead || cur_q.job.len == 32'(len));
-  assign chunk_src_o            = cur_q.job.src;
-  assign chunk_tc_src_o         = cur_q.job.tc_src;
-  assign chunk_src_translated_o = cur_q.src_translated;
-  assign chunk_kind_o           = cur_dead ? ChunkAbort : cur_copy ? ChunkRead : ChunkFill;
+  // What the turn needs if it is cut whole.
+  always_comb begin
+    chunks = '0;
+    if (cur_valid_q && !given_q) begin
+      chunks = SlotW'((cur_q.left - 13'(len) + 13'(window) - 1'b1) >> window_log2) + 1'b1;
+    end
+  end
+
+  assign take_o       = cur_valid_q && !given_q && quota_i != '0;
+  assign take_count_o = quota_i < chunks ? quota_i : chunks;
+  assign wait_o       = cur_valid_q && !given_q && quota_i == '0 && back_ready_i;
+  assign wait_soon_o  = cur_q.job.used != '0;
+  assign quota        = given_q ? quota_q : take_count_o;
+
+  // The last chunk, of the turn and of the slots given.
+  assign ends = cur_q.dead || cur_q.left == 13'(len) || quota == SlotW'(1);
+  assign rest = ends && !cur_q.dead && job.len != 32'(len);
+
+  assign chunk_valid_o = cur_valid_q && (given_q || take_o) && (!rest || back_ready_i);
+  assign chunk_last_o  = cur_q.dead || job.len == 32'(len);
+  assign chunk_kind_o  = cur_q.dead ? ChunkAbort : cur_copy ? ChunkRead : ChunkFill;
+
+  function automatic logic [63:0] placed(logic [63:0] addr, place_t place);
+    return {place.translated ? place.page : addr[63:12], addr[11:0]};
+  endfunction
 
   always_comb begin
-    chunk_o = '0;
-    if (cur_valid_q) begin
+    chunk_o  = '0;
+    source_o = '0;
+    if (chunk_valid_o) begin
       chunk_o = '{
-        job:        cur_q.job.id,
-        tenant:     cur_q.job.tenant,
+        job:        job.id,
+        tenant:     job.tenant,
         kind:       chunk_kind_o,
-        strict:     cur_q.job.strict,
-        tc:         cur_q.job.tc_dst,
-        translated: cur_q.dst_translated,
+        strict:     job.strict,
+        tc:         job.tc_dst,
+        translated: cur_q.dst.translated,
         epoch:      cur_q.epoch,
-        pattern:    {cur_q.job.pattern_hi, cur_q.job.src},
-        dst:        cur_q.job.dst,
+        pattern:    {job.pattern_hi, job.src},
+        dst:        placed(job.dst, cur_q.dst),
         len:        len,
-        skew:       cur_copy ? {2'b00, cur_q.job.src[1:0]} : cur_q.offset[3:0],
-        offset:     cur_q.offset
+        skew:       cur_copy ? {2'b00, job.src[1:0]} : cur_q.job.offset[3:0],
+        offset:     cur_q.job.offset
+      };
+      source_o = '{
+        tenant:     job.tenant,
+        tc:         job.tc_src,
+        translated: cur_q.src.translated,
+        addr:       placed(job.src, cur_q.src),
+        len:        len
       };
     end
   end
 
   assign taken  = chunk_valid_o && chunk_ready_i;
-  assign leaves = taken && (cur_dead || cur_q.job.len == 32'(len));
+  assign leaves = (taken && ends) || wait_o;
+
+  // --- what goes back ---------------------------------------------------------------------------
+
+  progress_t after;
+
+  always_comb begin
+    after = '0;
+    if (taken) begin
+      after = cur_q.job;
+      if (cur_copy) after.job.src = job.src + 64'(len);
+      after.job.dst = job.dst + 64'(len);
+      after.job.len = job.len - 32'(len);
+      after.offset  = cur_q.job.offset + 32'(len);
+      after.used    = cur_q.job.used + 13'(len);
+      if (rest && after.used >= PageBytes) after.used = '0;
+    end
+  end
+
+  assign rest_goes    = taken && rest;
+  assign back_valid_o = rest_goes || wait_o || (turn_valid_i && !comes);
+  assign back_write_o = rest_goes;
+  assign back_soon_o  = rest_goes && after.used != '0;
+
+  always_comb begin
+    back_o       = '0;
+    back_wakes_o = '0;
+    if (rest_goes) begin
+      back_o = after;
+    end else if (wait_o) begin
+      back_o       = cur_q.job;
+      back_wakes_o = 2'd1;
+    end else if (back_valid_o) begin
+      back_o = turn_i;
+      if (answer_i.kind == AnswerWait) back_wakes_o = answer_i.waits;
+    end
+  end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) cur_valid_q <= 1'b0;
@@ -201,12 +251,16 @@ module siov_dma_split import siov_pkg::*, siov_dma_pkg::*; (
 
   always_ff @(posedge clk_i) begin
     if (load) begin
-      cur_q <= turn;
-    end else if (taken) begin
-      if (cur_copy) cur_q.job.src <= cur_q.job.src + 64'(len);
-      cur_q.job.dst <= cur_q.job.dst + 64'(len);
-      cur_q.job.len <= cur_q.job.len - 32'(len);
-      cur_q.offset  <= cur_q.offset + 32'(len);
+      cur_q   <= turn;
+      given_q <= !reads;
+      quota_q <= '1;  // of no meaning to what does not read
+    end else if (cur_valid_q) begin
+      if (take_o) given_q <= 1'b1;
+      quota_q <= quota - SlotW'(taken);
+      if (taken) begin
+        cur_q.job  <= after;
+        cur_q.left <= cur_q.left - 13'(len);
+      end
     end
   end
 
@@ -223,8 +277,8 @@ module siov_dma_split import siov_pkg::*, siov_dma_pkg::*; (
     crosses = 1'b0;
     if (turn_valid_i) empty = turn_i.job.len == '0;
     if (cur_valid_q && !cur_q.dead) begin
-      crosses = 32'(cur_q.job.dst[11:0]) + cur_q.job.len > 32'(PageBytes) ||
-                (cur_copy && 32'(cur_q.job.src[11:0]) + cur_q.job.len > 32'(PageBytes));
+      crosses = 14'(job.dst[11:0]) + 14'(cur_q.left) > 14'(PageBytes) ||
+                (cur_copy && 14'(job.src[11:0]) + 14'(cur_q.left) > 14'(PageBytes));
     end
   end
 

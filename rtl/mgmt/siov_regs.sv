@@ -309,7 +309,7 @@ module siov_regs
     else $error("a command was ended that was not active");
 
   // What the registers say of the device is what the device has.
-  if (32'(GrpcapReset.read_buffers) != NumSlots ||
+  if (32'(GrpcapReset.read_buffers) != NumReads ||
       WqcfgCount != MaxAdis || GrpcfgCount != MaxGroups || MsixCount != MaxMsix ||
       ImsCount != MaxIms) begin : gen_bad_sizes
     $fatal(1, "siov_regs: siov.rdl and siov_pkg disagree (%m)");

@@ -23,7 +23,8 @@ package siov_pkg;
 
   parameter int unsigned NumJobs    = 256;  // descriptors being worked on
   parameter int unsigned JobsPerAdi = 72;   // of one WQ at most, so that none can take all jobs
-  parameter int unsigned NumSlots   = 64;   // chunks in flight
+  parameter int unsigned NumReads   = 112;  // reads in flight: each has a tag and a read buffer
+  parameter int unsigned NumSlots   = 128;  // chunks in flight: those, and 16 that read nothing
   parameter int unsigned NumTrs     = 32;   // Translation Requests in flight
   parameter int unsigned PriCapacity = 512;  // page requests outstanding: what config space says
   parameter int unsigned JobW  = $clog2(NumJobs);
@@ -164,19 +165,24 @@ package siov_pkg;
     logic [SlotW-1:0] index;  // slot or entry
   } tag_owner_t;
 
-  /// Without Extended Tags there are 16 of each kind only (`index` below 16).
+  /// There are 16 tags of each kind only (`index` below 16).
+  function automatic logic few_tags(pcie_fn_t fn);
+    return !fn.ext_tag && !fn.tag10;
+  endfunction
+
   function automatic logic [9:0] make_tag(pcie_fn_t fn, tag_kind_e kind, logic [SlotW-1:0] index);
     logic tr = kind == TagTr;
-    if (fn.tag10)        return {2'b01, 1'b0, tr, index};
-    else if (fn.ext_tag) return {2'b00, 1'b0, tr, index};
+    if (fn.tag10)        return {2'b01, tr, index};
+    else if (fn.ext_tag) return {2'b00, tr, index};
     else                 return {5'b0, tr, index[3:0]};
   endfunction
 
   function automatic tag_owner_t tag_owner(pcie_fn_t fn, logic [9:0] tag);
     logic long_tag = fn.tag10 || fn.ext_tag;
     tag_owner.index = long_tag ? tag[SlotW-1:0] : SlotW'(tag[3:0]);
-    tag_owner.kind  = (long_tag ? tag[6] : tag[4]) ? TagTr : TagRead;
-    if (long_tag ? tag[9:7] != {1'b0, fn.tag10, 1'b0} || (tag[6] && tag[5]) : tag[9:5] != '0) begin
+    tag_owner.kind  = (long_tag ? tag[SlotW] : tag[4]) ? TagTr : TagRead;
+    if (long_tag ? tag[9:8] != {1'b0, fn.tag10} : tag[9:5] != '0) tag_owner.kind = TagUnused;
+    if (32'(tag_owner.index) >= (tag_owner.kind == TagTr ? NumTrs : NumReads)) begin
       tag_owner.kind = TagUnused;
     end
   endfunction

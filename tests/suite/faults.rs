@@ -377,7 +377,7 @@ fn completion_that_comes_too_late_is_reported_and_does_no_harm() {
 #[test]
 fn tag_that_timed_out_is_not_missed_for_long() {
     with_lost_read(async |tenants, _, _| {
-        // 64 reads at once need every tag but the one that rests.
+        // 64 reads at once: the tag that rests is passed over.
         for slot in 0..8 {
             let copy = Descriptor::memory_move(SOURCE, DATA + 4096 * slot, 4096);
             let record = RECORD + 32 * slot;

@@ -175,6 +175,85 @@ fn without_non_posted_credits_records_go_on_and_reads_wait() {
     });
 }
 
+/// Cycles that 160 fills of 4 KiB take, 16 at a time, beside tenants with `moves` moves each that
+/// may not read. Gives them credits in the end, and looks what becomes of them.
+fn beside_moves_without_credits(moves: u64) -> u64 {
+    const MOVED: u64 = SOURCE + 16 * 4096;
+    let (bench, port) = bench();
+    bench.run(async {
+        let [filling, moving @ ..] = bench.tenants::<4>().await;
+        port.borrow_mut().limit(Class::NonPosted, 0);
+        for tenant in &moving {
+            tenant.write(SOURCE, &pattern(6, 4096));
+            for slot in 0..moves {
+                let copy = Descriptor::memory_move(SOURCE, MOVED + 4096 * slot, 4096);
+                tenant.submit(&copy.with_completion(RECORD + 32 * slot));
+            }
+        }
+        bench.host.sleep(LONG).await;
+
+        let start = bench.host.now();
+        for _ in 0..10 {
+            for slot in 0..16 {
+                let record = RECORD + 32 * slot;
+                filling.write(record, &[0; 32]);
+                let fill = Descriptor::fill(slot, DATA, 4096);
+                filling.submit(&fill.with_completion(record));
+            }
+            for slot in 0..16 {
+                let record = filling.ended(RECORD + 32 * slot).await;
+                assert_eq!(record.status(), Status::SUCCESS);
+            }
+        }
+        let cycles = bench.host.now() - start;
+
+        port.borrow_mut().unlimit();
+        for (tenant, slot) in moving.iter().flat_map(|t| (0..moves).map(move |s| (t, s))) {
+            let record = tenant.ended(RECORD + 32 * slot).await;
+            assert_eq!(record.status(), Status::SUCCESS);
+            assert!(tenant.read(MOVED + 4096 * slot, 4096) == pattern(6, 4096));
+        }
+        cycles
+    })
+}
+
+#[test]
+fn reads_that_never_get_credits_cost_fills_at_most_5_percent() {
+    let alone = beside_moves_without_credits(0);
+    let beside = beside_moves_without_credits(16);
+
+    assert!(
+        beside * 100 <= alone * 105,
+        "{beside} cycles instead of {alone}"
+    );
+}
+
+#[test]
+fn reads_in_flight_end_while_writes_have_no_credits() {
+    let (bench, port) = bench();
+    bench.run(async {
+        let [tenant] = bench.tenants().await;
+        tenant.write(SOURCE, &pattern(7, 4096));
+        port.borrow_mut().limit(Class::Posted, 0);
+        for slot in 0..16 {
+            let copy = Descriptor::memory_move(SOURCE, DATA + 4096 * slot, 4096);
+            tenant.submit(&copy.with_completion(RECORD + 32 * slot));
+        }
+        let fill = Descriptor::fill(0x55, SOURCE + 4096, 4096);
+        tenant.submit(&fill.with_completion(RECORD + 32 * 16));
+        bench.host.sleep(100 * LONG).await;
+
+        port.borrow_mut().unlimit();
+        for slot in 0..17 {
+            let record = tenant.ended(RECORD + 32 * slot).await;
+            assert_eq!(record.status(), Status::SUCCESS, "{slot}");
+        }
+        for slot in 0..16 {
+            assert!(tenant.read(DATA + 4096 * slot, 4096) == pattern(7, 4096));
+        }
+    });
+}
+
 #[test]
 fn without_completion_credits_dma_goes_on_and_register_reads_wait() {
     let (bench, port) = bench();

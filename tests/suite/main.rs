@@ -35,6 +35,7 @@ mod own_tables;
 mod page_faults;
 mod permissions;
 mod portals;
+mod quotas;
 mod records;
 mod registers;
 mod remapping;

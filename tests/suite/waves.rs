@@ -88,7 +88,7 @@ fn waves_show_tlps_queue_state_and_engine_state_moving() {
         "u_adi.u_ring.occupancy_o",
         "u_adi.u_ring.inflight_o",
         "u_engine.u_front.state_q",
-        "u_dma.u_slots.free_q",
+        "u_dma.u_fetch.u_slots.free_q",
     ] {
         assert!(values(&mut waves, signal).len() > 2, "{signal}");
     }

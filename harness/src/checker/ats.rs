@@ -113,10 +113,14 @@ impl Translations {
             to: value & !mask & !0xfff,
             size,
         };
+        // What was given before is good until it is invalidated: an answer with fewer rights, as to
+        // a request with No Write, takes none away (PCIe 10.3).
+        let before = self.grants.get(&key).filter(|grant| grant.stale == 0);
+        let (read, write) = before.map_or((false, false), |grant| (grant.read, grant.write));
         self.drop_grant(&key);
         let grant = Grant {
-            read: value & READ != 0,
-            write: value & WRITE != 0,
+            read: read || value & READ != 0,
+            write: write || value & WRITE != 0,
             global: value & GLOBAL != 0,
             stale: 0,
         };

@@ -270,7 +270,7 @@ CASE(adi_has_half_of_the_requests) {
 
   std::set<uint32_t> tags;
   for (const Request& r : b.requests) tags.insert(r.tag);
-  CHECK(tags.size() == 17 && *tags.begin() >= 0x40 && *tags.rbegin() < 0x60);
+  CHECK(tags.size() == 17 && *tags.begin() >= 0x80 && *tags.rbegin() < 0xa0);
 }
 
 CASE(tags_follow_the_enables) {
@@ -291,7 +291,7 @@ CASE(tags_follow_the_enables) {
   b.top.fn_tag10_i = 1;
   b.look_up(lookup(0x500));
   const Request r = b.next(b.requests);
-  CHECK(r.tag >= 0x140 && r.tag < 0x160, "%x", r.tag);
+  CHECK(r.tag >= 0x180 && r.tag < 0x1a0, "%x", r.tag);
   grant(b, r, leaf_at(0x500, 1));
   b.run(10);
   CHECK(b.look_up(lookup(0x500)).kind == kHit);

@@ -24,6 +24,10 @@ struct Surroundings {
   uint32_t unexpected = 0;               // percent of completions
   bool holds = false;                    // Bus Master Enable and quiesce come and go
   bool one_link = false;                 // reads and writes share a beat a clock
+  bool no_reads = false;                 // no read is taken
+  bool stalls = false;                   // neither reads nor writes are taken for a while
+  int slow_adi = -1;                     // its reads wait this long:
+  uint32_t slow_latency = 0;
 };
 
 /// The room, and all around it. Checks every TLP against the jobs that are open.
@@ -37,6 +41,7 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
   std::map<uint32_t, std::unique_ptr<Job>> jobs;  // open, by id
   std::deque<Job> to_do;
   uint64_t jobs_done = 0, jobs_failed = 0, reads_sent = 0;
+  std::array<uint64_t, 1024> done_of_adi = {};
 
   void reset() {
     top.rst_ni = 0;
@@ -80,6 +85,7 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
     top.job_pasid_valid_i = job.tenant.pasid_valid;
     top.job_priv_i = job.tenant.priv;
     top.job_pasid_i = job.tenant.pasid;
+    top.job_adi_i = job.tenant.adi;
     top.job_fill_i = job.fill;
     top.job_strict_i = job.strict;
     top.job_tc_src_i = job.tc_src;
@@ -131,13 +137,18 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
       top.msg_addr_i = messages_.front().addr;
       top.msg_data_i = messages_.front().data;
     }
-    top.p_tx_ready_i = percent(around.ready);
-    top.np_tx_ready_i = percent(around.ready);
+    if (around.stalls) {
+      np_stalled_ = np_stalled_ != (below(500) == 0);
+      p_stalled_ = p_stalled_ != (below(p_stalled_ ? 300 : 1000) == 0);
+    }
+    top.p_tx_ready_i = percent(around.ready) && !(around.stalls && p_stalled_);
+    top.np_tx_ready_i = percent(around.ready) && !(around.stalls && np_stalled_) &&
+                        !around.no_reads;
     top.done_ready_i = percent(std::max(around.ready, 50u));
   }
 
   void share_link() {
-    top.np_tx_ready_i = top.np_tx_valid_o && !p_.in_tlp;
+    top.np_tx_ready_i = top.np_tx_valid_o && !p_.in_tlp && !around.no_reads;
     top.p_tx_ready_i = !top.np_tx_ready_i;
     settle();
   }
@@ -185,7 +196,7 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
     ++reads_sent;
     CHECK(beat[Beat::kFlags] ==
           (Beat::kSop | Beat::kEop | (beat[Beat::kPrefix] ? Beat::kPrefixValid : 0)));
-    CHECK(r.tag < (around.ext_tag ? 64 : 16) && !reads_.count(r.tag), "tag %u", r.tag);
+    CHECK(r.tag < (around.ext_tag ? 112 : 16) && !reads_.count(r.tag), "tag %u", r.tag);
     CHECK(r.relaxed == around.relaxed);
     for (auto& [id, job] : jobs) {
       if (!job->fill && r.address >= job->src && r.address + r.bytes <= job->src + job->len &&
@@ -200,7 +211,9 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
 
   /// Cuts the read's data at multiples of the boundary, as PCIe 2.3.1.1 lets a completer do.
   void answer(Job& job, const Request& r) {
-    Read read = {siov::bench::cycle + around.latency + below(around.jitter + 1), {}};
+    const bool slow = static_cast<int>(job.tenant.adi) == around.slow_adi;
+    const uint32_t latency = slow ? around.slow_latency : around.latency;
+    Read read = {siov::bench::cycle + latency + below(around.jitter + 1), {}};
     const uint64_t end = r.address + r.bytes;
     const uint64_t most = std::max(around.boundary, 64u << below(4));
     bool fails = percent(around.failing);
@@ -261,7 +274,7 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
     if (c.data.empty()) return;
     uint32_t rid = kRid;
     switch (below(7)) {
-      case 0: tag = (around.ext_tag ? 64 : 16) + below(64); break;
+      case 0: tag = (around.ext_tag ? 112 : 16) + below(64); break;
       case 1: rid ^= 1u << below(16); break;
       case 2: c.byte_count ^= 1u << below(12); break;
       case 3: c.lower_address ^= 1u << below(7); break;
@@ -358,6 +371,7 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
       CHECK(job.bytes == job.len, "%u of %u", job.bytes, job.len);
     }
     ++jobs_done;
+    ++done_of_adi[job.tenant.adi];
     if (percent(around.records)) {
       Record record = {record_id_++ % kIds, random_bits() & ~31ull, random_tenant(), below(8), {}};
       for (uint32_t& word : record.data) word = static_cast<uint32_t>(random_bits());
@@ -375,7 +389,7 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
   std::deque<Record> records_, records_sent_;
   uint32_t record_id_ = 0;
   std::deque<Message> messages_, messages_sent_;
-  bool bme_ = true, quiesce_ = false;
+  bool bme_ = true, quiesce_ = false, np_stalled_ = false, p_stalled_ = false;
   Stream np_, p_;
 
   // The write that is being sent: what is left of it, from its next byte on.

@@ -22,6 +22,7 @@ using BeatWords = std::array<uint32_t, Beat::kWords>;
 struct Tenant {
   bool pasid_valid, priv;
   uint32_t pasid;
+  uint32_t adi = 0;
 
   /// The prefix its TLPs carry (PCIe 2.2.10.2); 0: none.
   uint32_t prefix() const { return pasid_valid ? 0x91000000u | priv << 23 | pasid : 0; }
@@ -29,7 +30,7 @@ struct Tenant {
 
 inline Tenant random_tenant() {
   const bool pasid_valid = percent(75);
-  return {pasid_valid, pasid_valid && percent(30), below(1 << 20)};
+  return {pasid_valid, pasid_valid && percent(30), below(1 << 20), below(4)};
 }
 
 /// Host memory is a function of address and PASID, so bytes of another tenant show.

@@ -25,6 +25,7 @@ module siov_dma_bench import siov_pkg::*; (
   input  logic         job_pasid_valid_i,
   input  logic         job_priv_i,
   input  logic [19:0]  job_pasid_i,
+  input  logic [9:0]   job_adi_i,
   input  logic         job_fill_i,
   input  logic         job_strict_i,
   input  logic [2:0]   job_tc_src_i,
@@ -98,7 +99,8 @@ module siov_dma_bench import siov_pkg::*; (
 
   assign job = '{
     id:         job_id_i,
-    tenant:     '{adi: '0, priv: job_priv_i, pasid_valid: job_pasid_valid_i, pasid: job_pasid_i},
+    tenant:     '{adi: job_adi_i, priv: job_priv_i, pasid_valid: job_pasid_valid_i,
+                  pasid: job_pasid_i},
     op:         job_fill_i ? JobFill : JobCopy,
     strict:     job_strict_i,
     block:      1'b0,

@@ -163,8 +163,8 @@ CASE(completions_are_routed_by_tag) {
     uint32_t ext, ten, first;  // enables; first tag in use
     uint32_t reads, trs;       // tags of a kind; translations follow at `distance`
     uint32_t distance;
-  } const modes[] = {{0, 0, 0, 16, 16, 16}, {1, 0, 0, 64, 32, 64}, {1, 1, 256, 64, 32, 64},
-                     {0, 1, 256, 64, 32, 64}};
+  } const modes[] = {{0, 0, 0, 16, 16, 16}, {1, 0, 0, 112, 32, 128},
+                     {1, 1, 256, 112, 32, 128}, {0, 1, 256, 112, 32, 128}};
   for (const auto& mode : modes) {
     b.config_write(0x48, 0x2850 | mode.ext << 8, 0x3);
     b.config_write(0x68, mode.ten << 12, 0x3);

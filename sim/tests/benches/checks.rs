@@ -148,10 +148,24 @@ static TABLE: &[Row] = &[
     ),
     row(
         &DMA,
+        "fills_do_not_wait_for_reads_that_cannot_leave",
+        "dma/siov_dma_split.sv",
+        "quota_i == '0 && back_ready_i;",
+        "quota_i == '0 && back_ready_i && !MUTANT;",
+    ),
+    row(
+        &DMA,
+        "slow_memory_of_one_adi_costs_the_others_little",
+        "dma/siov_dma_shares.sv",
+        "SlotW'((twice - {1'b0, mine}) >> 2)",
+        "SlotW'((twice - (MUTANT ? '0 : {1'b0, mine})) >> 2)",
+    ),
+    row(
+        &DMA,
         "jobs_of_any_size_and_alignment_move_their_bytes",
         "dma/siov_dma_read.sv",
-        "= head.tenant.pasid_valid && !head.translated;",
-        "= head.tenant.pasid_valid && !head.translated && !MUTANT;",
+        "pasid_valid && !head.source.translated;",
+        "pasid_valid && !head.source.translated && !MUTANT;",
     ),
     row(
         &DMA,

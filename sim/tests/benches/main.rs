@@ -138,7 +138,12 @@ bench! { dma DMA:
     fills_wait_while_the_host_takes_nothing
     read_leaves_three_clocks_after_its_job_came
     moves_of_4_kib_keep_the_link_busy
-    misaligned_moves_of_4_kib_stay_within_90_clocks
+    moves_of_many_adis_keep_the_link_busy
+    moves_keep_the_link_busy_at_twice_the_latency
+    fills_do_not_wait_for_reads_that_cannot_leave
+    slow_memory_of_one_adi_costs_the_others_little
+    adis_that_wait_for_slots_all_get_on
+    misaligned_moves_of_4_kib_stay_within_86_clocks
     moves_of_64_bytes_keep_all_tags_busy
     each_copy_looks_up_both_its_pages
 }

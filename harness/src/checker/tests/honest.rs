@@ -55,6 +55,15 @@ fn large_page_is_granted_whole() {
 }
 
 #[test]
+fn right_once_given_is_not_taken_by_an_answer_without_it() {
+    let mut port = Port::ready();
+    port.translated(0x5000 | READ_WRITE).unwrap();
+    port.translated(0x5000 | READ_ONLY).unwrap();
+
+    port.device(&write_as(translated(0x5000))).unwrap();
+}
+
+#[test]
 fn tag_is_not_free_before_its_completion_comes() {
     let mut port = Port::ready();
     port.asked(1);
