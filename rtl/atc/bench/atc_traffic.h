@@ -247,7 +247,7 @@ class Traffic : public AtcBench {
     for (; !requests.empty(); requests.pop_front()) {
       const Request& r = requests.front();
       ++asked_tr_;
-      CHECK(r.tag >= 0x40 && r.tag < 0x60);
+      CHECK(r.tag >= 0x80 && r.tag < 0xa0);
       CHECK(outstanding_.insert(r.tag).second, "tag %x is in use", r.tag);
       CHECK(!resting_.count(r.tag) || cycle > resting_[r.tag], "tag %x rests", r.tag);
       bool wanted = false;

@@ -153,8 +153,8 @@ static TABLE: &[Row] = &[
         &DMA,
         "fills_wait_while_the_host_takes_nothing",
         "dma/siov_dma_slots.sv",
-        "(OtherW + 1)'(other_take_i) -",
-        "(OtherW + 1)'(other_take_i && !MUTANT) -",
+        "other_valid_o = used_q !=",
+        "other_valid_o = MUTANT || used_q !=",
     ),
     mutant(
         "siov_dma_slots.NoReadWithoutFreeTag_A",

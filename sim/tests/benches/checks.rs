@@ -157,8 +157,8 @@ static TABLE: &[Row] = &[
         &DMA,
         "slow_memory_of_one_adi_costs_the_others_little",
         "dma/siov_dma_shares.sv",
-        "SlotW'((twice - {1'b0, mine}) >> 2)",
-        "SlotW'((twice - (MUTANT ? '0 : {1'b0, mine})) >> 2)",
+        "quota_o = share(held, free);",
+        "quota_o = share(MUTANT ? '0 : held, free);",
     ),
     row(
         &DMA,
