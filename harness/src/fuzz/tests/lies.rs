@@ -118,7 +118,9 @@ fn data_of(tlp: &mut Tlp) -> &mut Vec<u32> {
 fn record_that_is_lost() {
     let found = found(once(is_record, |_| vec![]));
 
-    assert_says(&found, "without its record");
+    // What is noticed first depends on whether the descriptor asked for an interrupt.
+    let noticed = ["without its record", "before its record"];
+    assert!(noticed.iter().any(|what| found.contains(what)), "{found}");
 }
 
 /// Says a record again when a few more TLPs have passed.
@@ -130,7 +132,7 @@ struct Again {
 
 impl Lie for Again {
     fn says(&mut self, tlp: Tlp, _: Option<u64>) -> Vec<Tlp> {
-        const LATER: u64 = 3;
+        const LATER: u64 = 1;
         if is_record(&tlp) {
             self.records += 1;
             if self.records == 60 {
