@@ -215,7 +215,7 @@ static TABLE: &[Row] = &[
     mutant(
         "siov_dma_xlat.AnswersFit_A",
         &DMA,
-        "each_copy_looks_up_both_its_pages",
+        "each_fill_looks_up_its_page",
         "dma/siov_dma_xlat.sv",
         ".ready_i (item_valid && out_ready_i),",
         ".ready_i (item_valid && out_ready_i && !MUTANT),",

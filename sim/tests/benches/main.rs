@@ -146,6 +146,7 @@ bench! { dma DMA:
     misaligned_moves_of_4_kib_stay_within_86_clocks
     moves_of_64_bytes_keep_all_tags_busy
     each_copy_looks_up_both_its_pages
+    each_fill_looks_up_its_page
 }
 
 bench! { front FRONT:
