@@ -58,7 +58,7 @@ module siov_adi_store import siov_pkg::*; (
   end
 
   assign work_valid_o = valid_q;
-  assign room_o       = !read_i && !valid_q;
+  assign room_o       = !read_i && (!valid_q || work_ready_i);
 
   // ------------------------------------------------------------------------------------------
 
