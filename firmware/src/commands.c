@@ -135,14 +135,23 @@ static bool may_use(uint32_t wq, uint32_t pasid) {
   return FIELD(mode, SIOV_WQCFG_MODE_PASID_EN) && FIELD(mode, SIOV_WQCFG_MODE_PASID) == pasid;
 }
 
+static bool is_named(wq_set_t set, uint32_t wq) { return set.bits >> (wq - set.first) % 32 & 1; }
+
+static bool is_concerned(wq_set_t set, uint32_t wq) {
+  return set.pasid == ANY_PASID || may_use(wq, set.pasid);
+}
+
 static bool is_member(wq_set_t set, uint32_t wq) {
-  return set.bits >> (wq - set.first) % 32 & 1 &&
-         (set.pasid == ANY_PASID || may_use(wq, set.pasid));
+  return is_named(set, wq) && is_concerned(set, wq);
 }
 
 // The next member from `wq` on whose state is `state`, or, if `is` is false, another; else `end`.
+// Registers take their time: the state is read of queues that are named, the mode of the active.
 static uint32_t next(wq_set_t set, uint32_t wq, bool is, uint32_t state) {
-  while (wq < set.end && !(is_member(set, wq) && (wq_state(wq) == state) == is)) wq++;
+  while (wq < set.end &&
+         !(is_named(set, wq) && (wq_state(wq) == state) == is && is_concerned(set, wq))) {
+    wq++;
+  }
   return wq;
 }
 
