@@ -17,7 +17,7 @@ use crate::page_faults::{
 use crate::reset::{LONG, requests_of};
 
 /// Cycles in which a command ends that waits for nobody but the host's memory.
-const SOON: u64 = 12_000;
+const SOON: u64 = 5_000;
 /// Cycles in which all faults have become page requests.
 const FAULTED: u64 = 3_000;
 
@@ -176,7 +176,7 @@ fn page_requests_of_others_are_not_given_up() {
     bench.run(async {
         let [reset, other] = bench.blocking(ALLOCATION).await;
         fault_for_ever(&reset, 8);
-        provide(&other, FAULTED + SOON);
+        provide(&other, 2 * FAULTED);
         for slot in 0..4 {
             let fill = Descriptor::fill(0, ABSENT + slot * PAGE_SIZE, 64);
             other.submit(&blocking(fill).with_completion(RECORD + 32 * slot));
