@@ -29,27 +29,32 @@ fn assert_says(found: &str, what: &str) {
     assert!(found.contains(what), "{found}");
 }
 
-/// Says something else once: in place of the 60th TLP of a kind.
-struct Once<M, C> {
+/// Says something else in place of the 60th TLP of a kind, and of those that follow.
+struct From60th<M, C> {
     matches: M,
     change: C,
+    times: u64,
     seen: u64,
 }
 
-impl<M: Fn(&Tlp) -> bool, C: FnMut(Tlp) -> Vec<Tlp>> Lie for Once<M, C> {
+impl<M: Fn(&Tlp) -> bool, C: FnMut(Tlp) -> Vec<Tlp>> Lie for From60th<M, C> {
     fn says(&mut self, tlp: Tlp, _: Option<u64>) -> Vec<Tlp> {
-        self.seen += u64::from((self.matches)(&tlp));
-        match self.seen == 60 && (self.matches)(&tlp) {
+        if !(self.matches)(&tlp) {
+            return vec![tlp];
+        }
+        self.seen += 1;
+        match (60..60 + self.times).contains(&self.seen) {
             true => (self.change)(tlp),
             false => vec![tlp],
         }
     }
 }
 
-fn once<M: Fn(&Tlp) -> bool, C: FnMut(Tlp) -> Vec<Tlp>>(matches: M, change: C) -> Once<M, C> {
-    Once {
+fn once<M: Fn(&Tlp) -> bool, C: FnMut(Tlp) -> Vec<Tlp>>(matches: M, change: C) -> From60th<M, C> {
+    From60th {
         matches,
         change,
+        times: 1,
         seen: 0,
     }
 }
@@ -197,7 +202,8 @@ fn data_that_is_wrong() {
 
 #[test]
 fn data_that_goes_to_a_neighbour_too() {
-    let found = found(once(is_data, |tlp| {
+    // A single one may hit what its neighbour is about to write over.
+    let mut lie = once(is_data, |tlp: Tlp| {
         let mut copy = tlp.clone();
         if let Tlp::MemWrite { request, .. } = &mut copy {
             let pasid = request.pasid.map_or(0, |prefix| prefix.pasid.raw());
@@ -205,7 +211,10 @@ fn data_that_goes_to_a_neighbour_too() {
             request.pasid = Some(PasidPrefix::new(other));
         }
         vec![tlp, copy]
-    }));
+    });
+    lie.times = 20;
+
+    let found = found(lie);
 
     assert_says(&found, "nobody has changed it");
 }
