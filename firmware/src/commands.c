@@ -141,10 +141,6 @@ static bool is_concerned(wq_set_t set, uint32_t wq) {
   return set.pasid == ANY_PASID || may_use(wq, set.pasid);
 }
 
-static bool is_member(wq_set_t set, uint32_t wq) {
-  return is_named(set, wq) && is_concerned(set, wq);
-}
-
 // The next member from `wq` on whose state is `state`, or, if `is` is false, another; else `end`.
 // Registers take their time: the state is read of queues that are named, the mode of the active.
 static uint32_t next(wq_set_t set, uint32_t wq, bool is, uint32_t state) {
@@ -205,12 +201,12 @@ static bool send_marker(uint32_t pasid) {
   return wait_page_requests();
 }
 
-// A queue that is not a member uses the PASID.
+// A queue that the set does not name uses the PASID.
 static bool is_used_beside(wq_set_t set, uint32_t pasid) {
   wq_set_t users = all_wqs();
   users.pasid = pasid;
   FOR_EACH_ACTIVE(wq, users) {
-    if (wq < set.first || wq >= set.end || !is_member(set, wq)) return true;
+    if (wq < set.first || wq >= set.end || !is_named(set, wq)) return true;
   }
   return false;
 }
