@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Range;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
@@ -235,6 +236,18 @@ impl Memory {
         let pages = (address.0..end).step_by(PAGE_SIZE as usize).map(Hpa);
         self.pages.borrow_mut().free.extend(pages);
     }
+}
+
+/// A range cut at page boundaries: address and range of indices of each piece.
+pub fn pieces(address: u64, bytes: usize) -> impl Iterator<Item = (u64, Range<usize>)> {
+    let mut done = 0;
+    std::iter::from_fn(move || {
+        let at = address + done as u64;
+        let now = ((PAGE_SIZE - at % PAGE_SIZE) as usize).min(bytes - done);
+        let piece = done..done + now;
+        done += now;
+        (now > 0).then_some((at, piece))
+    })
 }
 
 #[cfg(test)]

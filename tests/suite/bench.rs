@@ -14,7 +14,7 @@ use siov::dsa::{Command, CompletionRecord, Descriptor, PortalPage, SoftwareError
 use siov::endpoint::Endpoint;
 use siov::host::{AddressSpace, Adi, Driver, WqConfig};
 use siov::iommu;
-use siov::mem::{Gpa, Hpa, Memory, PAGE_SIZE};
+use siov::mem::{Gpa, Hpa, Memory, PAGE_SIZE, pieces};
 use siov::pcie::tlp::{AddressType, MemRequest, Message, Tlp, TlpRef};
 use siov::pcie::{AccessError, DeviceInfo, Direction, Host, Knobs, TlpEvent, TlpListener};
 use siov::rtl::RtlEndpoint;
@@ -529,18 +529,6 @@ impl Tenant {
     pub fn has_error(&self) -> bool {
         !self.errors.borrow().is_empty()
     }
-}
-
-/// A range cut at page boundaries: address and range of indices of each piece.
-fn pieces(address: u64, bytes: usize) -> impl Iterator<Item = (u64, std::ops::Range<usize>)> {
-    let mut done = 0;
-    std::iter::from_fn(move || {
-        let at = address + done as u64;
-        let now = ((PAGE_SIZE - at % PAGE_SIZE) as usize).min(bytes - done);
-        let piece = done..done + now;
-        done += now;
-        (now > 0).then_some((at, piece))
-    })
 }
 
 /// Bytes of which each says where it is.

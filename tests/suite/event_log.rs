@@ -316,6 +316,14 @@ fn lost_record(window: Window) -> Descriptor {
     fill.with_completion(ABSENT + 96)
 }
 
+/// Submits it through the IMS portal, with an interrupt behind the record, and lets it end.
+async fn lose_record_before_interrupt(bench: &Bench, own: &OwnTables, window: Window, handle: u16) {
+    let bytes = zerocopy::transmute!(lost_record(window).with_interrupt(handle));
+    let ims_portal = own.function.bar2() + 2 * PAGE_SIZE;
+    bench.host.write_portal(ims_portal, &bytes).unwrap();
+    bench.host.sleep(LONG).await;
+}
+
 #[test]
 fn record_that_cannot_be_written_is_in_the_log_for_software_to_write() {
     let bench = Bench::new();
@@ -344,10 +352,7 @@ fn interrupt_behind_a_record_in_the_log_is_left_to_software() {
         let (own, window, handle) = translated(&bench, true).await;
         let vector = bench.host.on_msi(IMS_MESSAGE);
 
-        let bytes = zerocopy::transmute!(lost_record(window).with_interrupt(handle));
-        let ims_portal = own.function.bar2() + 2 * PAGE_SIZE;
-        bench.host.write_portal(ims_portal, &bytes).unwrap();
-        bench.host.sleep(LONG).await;
+        lose_record_before_interrupt(&bench, &own, window, handle).await;
 
         assert_eq!(vector.count().count, 0);
         let information = entry(&own.function, 0).0[1];
@@ -363,10 +368,7 @@ fn interrupt_behind_a_lost_record_comes_without_a_log() {
         let (own, window, handle) = translated(&bench, false).await;
         let vector = bench.host.on_msi(IMS_MESSAGE);
 
-        let bytes = zerocopy::transmute!(lost_record(window).with_interrupt(handle));
-        let ims_portal = own.function.bar2() + 2 * PAGE_SIZE;
-        bench.host.write_portal(ims_portal, &bytes).unwrap();
-        bench.host.sleep(LONG).await;
+        lose_record_before_interrupt(&bench, &own, window, handle).await;
 
         assert_eq!(vector.count().count, 1);
         let error = own.function.software_error().await;

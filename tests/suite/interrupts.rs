@@ -536,20 +536,25 @@ const COMMAND: u16 = 4;
 const MEMORY_SPACE: u32 = 2;
 const BUS_MASTER: u32 = 4;
 
+/// Gives the function's own interrupt a message, and says where it arrives.
+fn function_vector(bench: &Bench, function: &Function) -> MsiVector {
+    bench.allow_compatibility_messages();
+    let msi = Msi {
+        address: 0xfee7_0000,
+        data: 0x70,
+    };
+    function.write64(regs::SIOV_MSIX_OFFSET, msi.address);
+    function.write32(regs::SIOV_MSIX_OFFSET + 8, msi.data);
+    bench.host.on_msi(msi)
+}
+
 #[test]
 fn msix_without_bus_master_is_pending_and_sent_once_afterwards() {
     let bench = Bench::new();
     bench.run(async {
         let driver = Driver::probe(&bench.host).await.unwrap();
         let function = Function::of(&driver);
-        bench.allow_compatibility_messages();
-        let msi = Msi {
-            address: 0xfee7_0000,
-            data: 0x70,
-        };
-        function.write64(regs::SIOV_MSIX_OFFSET, msi.address);
-        function.write32(regs::SIOV_MSIX_OFFSET + 8, msi.data);
-        let misc = bench.host.on_msi(msi);
+        let misc = function_vector(&bench, &function);
         let before = misc.count().count;
         function.set_config(COMMAND, MEMORY_SPACE).await;
 
@@ -653,14 +658,7 @@ fn command_completion_interrupts_after_its_status_is_final() {
     bench.run(async {
         let driver = Driver::probe(&bench.host).await.unwrap();
         let function = Function::of(&driver);
-        bench.allow_compatibility_messages();
-        let msi = Msi {
-            address: 0xfee7_0000,
-            data: 0x70,
-        };
-        function.write64(regs::SIOV_MSIX_OFFSET, msi.address);
-        function.write32(regs::SIOV_MSIX_OFFSET + 8, msi.data);
-        let misc = bench.host.on_msi(msi);
+        let misc = function_vector(&bench, &function);
         let before = misc.count().count;
 
         function.write32(regs::SIOV_CMD_OFFSET, Command::DrainAll.word(true));

@@ -284,6 +284,20 @@ fn tenant_has_4_page_requests_outstanding_at_most() {
     });
 }
 
+/// Moves 4 KiB 16 times at once.
+pub async fn move_16_times(tenant: &Tenant) {
+    for slot in 0..16 {
+        let record = RECORD + 32 * slot;
+        tenant.write(record, &[0; 32]);
+        let copy = Descriptor::memory_move(SOURCE, DATA, 4096);
+        tenant.submit(&copy.with_completion(record));
+    }
+    for slot in 0..16 {
+        let record = tenant.ended(RECORD + 32 * slot).await;
+        assert_eq!(record.status(), Status::SUCCESS);
+    }
+}
+
 /// Cycles that 160 moves of 4 KiB take, 16 at a time, beside a tenant with that many faults that
 /// are never answered.
 fn beside_faults(faults: u64) -> u64 {
@@ -294,16 +308,7 @@ fn beside_faults(faults: u64) -> u64 {
         bench.host.sleep(5_000).await;
         let start = bench.host.now();
         for _ in 0..10 {
-            for slot in 0..16 {
-                let record = RECORD + 32 * slot;
-                working.write(record, &[0; 32]);
-                let copy = Descriptor::memory_move(SOURCE, DATA, 4096);
-                working.submit(&copy.with_completion(record));
-            }
-            for slot in 0..16 {
-                let record = working.ended(RECORD + 32 * slot).await;
-                assert_eq!(record.status(), Status::SUCCESS);
-            }
+            move_16_times(&working).await;
         }
         bench.host.now() - start
     })

@@ -4,10 +4,11 @@
 
 //! What one tenant may hold of what all need.
 
-use siov::dsa::{Descriptor, Status};
+use siov::dsa::Descriptor;
 use siov::faults::{Deed, Fault, Kind, Match};
 
 use crate::bench::{Bench, DATA, Function, RECORD, Tenant};
+use crate::page_faults::move_16_times;
 
 const SOURCE: u64 = DATA + 16 * 4096;
 /// So slow that what its tenant moves is next to nothing.
@@ -45,16 +46,7 @@ fn beside_slow_memory(moves: u64) -> u64 {
             if round == 10 {
                 start = bench.host.now();
             }
-            for slot in 0..16 {
-                let record = RECORD + 32 * slot;
-                working.write(record, &[0; 32]);
-                let copy = Descriptor::memory_move(SOURCE, DATA, 4096);
-                working.submit(&copy.with_completion(record));
-            }
-            for slot in 0..16 {
-                let record = working.ended(RECORD + 32 * slot).await;
-                assert_eq!(record.status(), Status::SUCCESS);
-            }
+            move_16_times(&working).await;
         }
         bench.host.now() - start
     })

@@ -5,10 +5,9 @@
 //! The memory of one tenant, and what it must hold.
 
 use std::cell::{Cell, RefCell};
-use std::ops::Range;
 
 use super::FuzzError;
-use crate::mem::{Gpa, Hpa, Memory, MemoryError, PAGE_SIZE};
+use crate::mem::{Gpa, Hpa, Memory, MemoryError, PAGE_SIZE, pieces};
 
 /// Where the memory starts; what is below and above is not mapped.
 pub const BASE: u64 = 0x10_0000;
@@ -188,18 +187,6 @@ impl Estate {
             ))),
         }
     }
-}
-
-/// A range cut at page boundaries: address and range of indices of each piece.
-fn pieces(address: u64, bytes: usize) -> impl Iterator<Item = (u64, Range<usize>)> {
-    let mut done = 0;
-    std::iter::from_fn(move || {
-        let at = address + done as u64;
-        let now = ((PAGE_SIZE - at % PAGE_SIZE) as usize).min(bytes - done);
-        let piece = done..done + now;
-        done += now;
-        (now > 0).then_some((at, piece))
-    })
 }
 
 #[cfg(test)]
