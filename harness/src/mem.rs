@@ -105,6 +105,27 @@ struct Pages {
     fresh: Vec<(u64, u64)>,
     /// Single pages to be used first, lowest first.
     free: BTreeSet<Hpa>,
+    /// Bytes handed out and not given back.
+    used: u64,
+}
+
+impl Pages {
+    /// Takes `bytes` at a multiple of `align` out of what was given back.
+    fn take_free(&mut self, bytes: u64, align: u64) -> Option<Hpa> {
+        let pages = |start: Hpa| {
+            (start.0..start.0 + bytes)
+                .step_by(PAGE_SIZE as usize)
+                .map(Hpa)
+        };
+        let fits = |start: &&Hpa| {
+            start.0.is_multiple_of(align) && pages(**start).all(|page| self.free.contains(&page))
+        };
+        let start = *self.free.iter().find(fits)?;
+        for page in pages(start) {
+            self.free.remove(&page);
+        }
+        Some(start)
+    }
 }
 
 impl Memory {
@@ -134,6 +155,7 @@ impl Memory {
             pages: Rc::new(RefCell::new(Pages {
                 fresh,
                 free: BTreeSet::new(),
+                used: 0,
             })),
         })
     }
@@ -200,23 +222,21 @@ impl Memory {
 
     /// A zeroed page.
     pub fn alloc_page(&self) -> Result<Hpa, MemoryError> {
-        let page = self.pages.borrow_mut().free.pop_first();
-        match page {
-            Some(page) => {
-                self.fill(page, 0, PAGE_SIZE)?;
-                Ok(page)
-            }
-            None => self.alloc(PAGE_SIZE, PAGE_SIZE),
-        }
+        self.alloc(PAGE_SIZE, PAGE_SIZE)
     }
 
     /// `bytes` of contiguous zeroed memory, rounded up to pages, at a multiple of `align` (a power
-    /// of two, at least a page). Goes from low to high addresses, so equal runs get equal
-    /// addresses; pages that alignment skips can still be had one by one.
+    /// of two, at least a page). Takes what was given back, and goes from low to high addresses, so
+    /// equal runs get equal addresses; pages that alignment skips can still be had.
     pub fn alloc(&self, bytes: u64, align: u64) -> Result<Hpa, MemoryError> {
         let bytes = bytes.max(1).next_multiple_of(PAGE_SIZE);
         let align = align.max(PAGE_SIZE);
         let pages = &mut *self.pages.borrow_mut();
+        if let Some(start) = pages.take_free(bytes, align) {
+            pages.used += bytes;
+            self.fill(start, 0, bytes)?;
+            return Ok(start);
+        }
         for range in &mut pages.fresh {
             let start = range.0.next_multiple_of(align);
             if start.checked_add(bytes).is_some_and(|end| end <= range.1) {
@@ -224,6 +244,7 @@ impl Memory {
                     .free
                     .extend((range.0..start).step_by(PAGE_SIZE as usize).map(Hpa));
                 range.0 = start + bytes;
+                pages.used += bytes;
                 return Ok(Hpa(start));
             }
         }
@@ -232,9 +253,16 @@ impl Memory {
 
     /// Gives back `bytes` from `address` on, which came from this allocator.
     pub fn free(&self, address: Hpa, bytes: u64) {
-        let end = address.0 + bytes.next_multiple_of(PAGE_SIZE);
-        let pages = (address.0..end).step_by(PAGE_SIZE as usize).map(Hpa);
-        self.pages.borrow_mut().free.extend(pages);
+        let bytes = bytes.next_multiple_of(PAGE_SIZE);
+        let freed = (address.0..address.0 + bytes).step_by(PAGE_SIZE as usize);
+        let pages = &mut *self.pages.borrow_mut();
+        pages.free.extend(freed.map(Hpa));
+        pages.used -= bytes;
+    }
+
+    /// Bytes handed out and not given back.
+    pub fn used(&self) -> u64 {
+        self.pages.borrow().used
     }
 }
 
@@ -292,6 +320,22 @@ mod tests {
         memory.free(page, PAGE_SIZE);
         assert_eq!(memory.alloc_page(), Ok(page));
         assert_eq!(memory.read_u64(page), Ok(0));
+    }
+
+    #[test]
+    fn pages_given_back_one_by_one_are_used_again_together() {
+        let memory = Memory::new(64 * PAGE_SIZE).unwrap();
+        let pages: Vec<_> = (0..4).map(|_| memory.alloc_page().unwrap()).collect();
+        for page in &pages {
+            memory.free(*page, PAGE_SIZE);
+        }
+
+        let used = memory.used();
+        let block = memory.alloc(2 * PAGE_SIZE, 2 * PAGE_SIZE);
+
+        assert_eq!(used, 0);
+        assert_eq!(block, Ok(pages[1]));
+        assert_eq!(memory.used(), 2 * PAGE_SIZE);
     }
 
     #[test]

@@ -98,6 +98,13 @@ impl AddressSpaces {
     }
 }
 
+impl Drop for AddressSpaces {
+    fn drop(&mut self) {
+        self.root.free();
+        self.pasids.free();
+    }
+}
+
 /// The guest-physical address space of one virtual machine. Clones are handles to the same one.
 #[derive(Clone, Debug)]
 pub struct AddressSpace {
@@ -108,6 +115,12 @@ pub struct AddressSpace {
 struct Shared {
     tables: RefCell<SecondStage>,
     pager: RefCell<Option<Pager>>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.tables.get_mut().free();
+    }
 }
 
 impl fmt::Debug for Shared {

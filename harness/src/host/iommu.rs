@@ -132,6 +132,17 @@ impl IommuDriver {
         }
     }
 
+    /// Turns all of it off, unless another driver has it: it is to use none of the tables any more.
+    pub fn release(&self) {
+        let queue = self.host.iommu_read64(regs::IQA) & !(PAGE_SIZE - 1);
+        if queue == self.queue.0 {
+            for command in [regs::TE, regs::IRE, regs::CFI, regs::QIE] {
+                // If it does not obey, the next driver will notice.
+                let _ = self.withdraw(command);
+            }
+        }
+    }
+
     /// Queues nothing more; whoever waits for the queue is told so.
     pub fn retire(&self) {
         self.retired.set(true);
@@ -286,6 +297,15 @@ impl IommuDriver {
     }
 }
 
+impl Drop for IommuDriver {
+    fn drop(&mut self) {
+        self.release();
+        let memory = self.host.memory();
+        memory.free(self.queue, QUEUE_BYTES);
+        memory.free(self.status, PAGE_SIZE);
+    }
+}
+
 /// Page requests that software has not taken.
 #[derive(Debug)]
 pub(super) struct PageRequestQueue {
@@ -312,5 +332,11 @@ impl PageRequestQueue {
         self.host
             .iommu_write64(regs::PQH, (head + WIDE) % QUEUE_BYTES);
         Ok(Some(PageRequest::from_raw(words.map(u64::from_le))))
+    }
+}
+
+impl Drop for PageRequestQueue {
+    fn drop(&mut self) {
+        self.host.memory().free(self.queue, QUEUE_BYTES);
     }
 }

@@ -215,6 +215,13 @@ impl Driver {
     }
 }
 
+impl Drop for Driver {
+    /// Before its tables are gone.
+    fn drop(&mut self) {
+        self.iommu.release();
+    }
+}
+
 fn is_ours(info: &DeviceInfo) -> bool {
     let known = Profile::ALL
         .map(Profile::straps)

@@ -73,6 +73,7 @@ pub enum TableError {
 pub struct RootTable {
     memory: Memory,
     address: Hpa,
+    contexts: Vec<Hpa>,
 }
 
 impl RootTable {
@@ -81,7 +82,14 @@ impl RootTable {
         Ok(Self {
             memory: memory.clone(),
             address: memory.alloc_page()?,
+            contexts: Vec::new(),
         })
+    }
+
+    /// Gives the memory back. Nobody may walk the tables any more.
+    pub fn free(&mut self) {
+        self.memory.free(self.address, PAGE_SIZE);
+        free_pages(&self.memory, &mut self.contexts);
     }
 
     /// For [`super::Iommu::set_root_table`].
@@ -97,6 +105,7 @@ impl RootTable {
         let mut root = RootHalf(self.memory.read_u64(at)?);
         if !root.present() {
             root = RootHalf::new(self.memory.alloc_page()?);
+            self.contexts.push(root.table());
             self.memory.write_u64(at, root.0)?;
         }
         store(
@@ -114,18 +123,25 @@ pub struct PasidTable {
     memory: Memory,
     directory: Hpa,
     pdts: u8,
+    tables: Vec<Hpa>,
 }
 
 impl PasidTable {
     /// An empty directory of 2^(`pdts` + 7) entries, that is 2^(`pdts` + 13) PASIDs; `pdts` is 0..=7.
     pub fn new(memory: &Memory, pdts: u8) -> Result<Self, TableError> {
         let pdts = pdts & 7;
-        let bytes = DirectoryEntry::ENTRY_SIZE << (pdts + 7);
         Ok(Self {
             memory: memory.clone(),
-            directory: memory.alloc(bytes, PAGE_SIZE)?,
+            directory: memory.alloc(directory_bytes(pdts), PAGE_SIZE)?,
             pdts,
+            tables: Vec::new(),
         })
+    }
+
+    /// Gives the memory back. Nobody may walk the tables any more.
+    pub fn free(&mut self) {
+        self.memory.free(self.directory, directory_bytes(self.pdts));
+        free_pages(&self.memory, &mut self.tables);
     }
 
     /// The context entry that points here.
@@ -146,6 +162,7 @@ impl PasidTable {
         let mut directory = DirectoryEntry(self.memory.read_u64(at)?);
         if !directory.present() {
             directory = DirectoryEntry::new(self.memory.alloc_page()?);
+            self.tables.push(directory.table());
             self.memory.write_u64(at, directory.0)?;
         }
         let at = directory
@@ -153,6 +170,16 @@ impl PasidTable {
             .offset((raw & 0x3f) * PasidEntry::ENTRY_SIZE);
         store(&self.memory, at, &entry.0)
     }
+}
+
+fn directory_bytes(pdts: u8) -> u64 {
+    DirectoryEntry::ENTRY_SIZE << (pdts + 7)
+}
+
+fn free_pages(memory: &Memory, pages: &mut Vec<Hpa>) {
+    pages
+        .drain(..)
+        .for_each(|page| memory.free(page, PAGE_SIZE));
 }
 
 /// Stores an entry with its first quadword, which holds P, last.
@@ -169,6 +196,9 @@ pub trait TableMemory {
     /// A zeroed page for a table.
     fn alloc_table(&mut self) -> Result<u64, MemoryError>;
 
+    /// Gives a table back, if this memory is ever given back.
+    fn free_table(&mut self, _address: u64) {}
+
     /// Reads an entry.
     fn load(&self, address: u64) -> Result<u64, MemoryError>;
 
@@ -179,6 +209,10 @@ pub trait TableMemory {
 impl TableMemory for Memory {
     fn alloc_table(&mut self) -> Result<u64, MemoryError> {
         self.alloc_page().map(|page| page.0)
+    }
+
+    fn free_table(&mut self, address: u64) {
+        self.free(Hpa(address), PAGE_SIZE);
     }
 
     fn load(&self, address: u64) -> Result<u64, MemoryError> {
@@ -201,6 +235,8 @@ pub struct PageTable<M, E> {
     memory: M,
     root: u64,
     levels: Levels,
+    /// All tables but the root.
+    tables: Vec<u64>,
     entry: std::marker::PhantomData<E>,
 }
 
@@ -212,8 +248,17 @@ impl<M: TableMemory, E: PageEntry> PageTable<M, E> {
             memory,
             root,
             levels,
+            tables: Vec::new(),
             entry: std::marker::PhantomData,
         })
+    }
+
+    /// Gives the memory of the tables back. Nobody may walk them any more.
+    pub fn free(&mut self) {
+        let root = std::iter::once(self.root);
+        for table in self.tables.drain(..).chain(root) {
+            self.memory.free_table(table);
+        }
     }
 
     /// Address of the root table, in the memory the tables are in.
@@ -298,6 +343,7 @@ impl<M: TableMemory, E: PageEntry> PageTable<M, E> {
             let mut entry = E::from_raw(self.memory.load(at)?);
             if !entry.present() {
                 entry = E::table(self.memory.alloc_table()?);
+                self.tables.push(entry.table_address());
                 self.memory.store(at, entry.raw())?;
             } else if entry.is_page(l) {
                 return Err(TableError::Mapped { from: address });
