@@ -15,6 +15,13 @@ use crate::pcie::tlp::{MemRequest, Message};
 /// ITags are 5 bits.
 const ITAGS: usize = 32;
 
+// Bits of an entry of a Translation Completion (PCIe 10.2.3).
+const READ: u64 = 1;
+const WRITE: u64 = 2;
+const UNTRANSLATED_ONLY: u64 = 4;
+const PRIVILEGED: u64 = 16;
+const GLOBAL: u64 = 32;
+
 /// A translation in the device's cache, as far as anybody outside can know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
@@ -44,6 +51,15 @@ struct Rights {
     write: u32,
 }
 
+/// An answer to a Translation Request that gave no right to write.
+#[derive(Clone, Copy, Debug)]
+struct Refusal {
+    /// When it reaches the device.
+    comes: Cycle,
+    /// No answer since has given the right.
+    lasts: bool,
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Invalidation {
     requester: Option<Bdf>,
@@ -60,6 +76,10 @@ pub(super) struct Translations {
     /// Sizes in `pages`, bit n for 2^n bytes.
     sizes: u64,
     invalidations: [Invalidation; ITAGS],
+    /// Pages to which the device was given no right to write, by PASID and number of the page.
+    refusals: BTreeMap<(Option<u32>, u64), Refusal>,
+    /// One of the grants is Global: the device may use it for any PASID.
+    global: bool,
     /// Cycles after which the host may take an invalidation for failed (PCIe 10.3.4).
     timeout: u64,
 }
@@ -83,25 +103,92 @@ impl Translations {
         self.grants.clear();
         self.pages.clear();
         self.sizes = 0;
+        self.global = false;
     }
 
-    /// Part of a Translation Completion passes. `unit` is log2 of the Smallest Translation Unit.
-    pub fn granted(&mut self, before: &Slot, data: &[u32], unit: u32) {
-        let Kind::Translation(pasid) = before.kind else {
+    /// Part of a Translation Completion passes, or one without usable data. `unit` is log2 of the
+    /// Smallest Translation Unit. Calls `refused` with each page that may not be written to.
+    pub fn answered(
+        &mut self,
+        before: &Slot,
+        data: Option<&[u32]>,
+        unit: u32,
+        comes: Cycle,
+        mut refused: impl FnMut(Option<u32>, u64),
+    ) {
+        const ENTRY_BYTES: u32 = 8;
+        let Kind::Translation { prefix, no_write } = before.kind else {
             return;
         };
-        for (entry, dwords) in data.chunks_exact(2).enumerate() {
-            let value = big_endian(dwords);
-            let untranslated = before.next + ((entry as u64) << unit);
+        let pasid = prefix.map(|prefix| prefix.pasid.raw());
+        let privileged = prefix.is_some_and(|prefix| prefix.privileged);
+        let mut entries = data.map(|data| data.chunks_exact(2).map(big_endian));
+        for entry in 0..u64::from(before.left / ENTRY_BYTES) {
+            let untranslated = before.next + (entry << unit);
+            let value = match &mut entries {
+                None => 0,
+                Some(entries) => match entries.next() {
+                    None => break,
+                    Some(value) => value,
+                },
+            };
             self.grant(pasid, untranslated, value);
+            let rights = match value & PRIVILEGED != 0 && !privileged {
+                true => 0, // they are somebody else's
+                false => value & (READ | WRITE),
+            };
+            // Who says that it will not write learns nothing of that right.
+            if rights & WRITE != 0 {
+                self.no_longer_refused(pasid, untranslated, value, unit);
+            } else if !no_write || rights & READ == 0 {
+                self.refuse(pasid, untranslated >> unit, comes);
+                refused(pasid, untranslated);
+            }
         }
     }
 
+    fn refuse(&mut self, pasid: Option<u32>, page: u64, comes: Cycle) {
+        let refusal = self
+            .refusals
+            .entry((pasid, page))
+            .or_insert(Refusal { comes, lasts: true });
+        refusal.comes = refusal.comes.max(comes);
+        refusal.lasts = true;
+    }
+
+    fn no_longer_refused(&mut self, pasid: Option<u32>, from: u64, value: u64, unit: u32) {
+        let mask = (1_u64 << size_log2(value)) - 1;
+        let pages = (pasid, (from & !mask) >> unit)..=(pasid, (from | mask) >> unit);
+        for (_, refusal) in self.refusals.range_mut(pages) {
+            refusal.lasts = false;
+        }
+    }
+
+    /// Whether the device may give up a write of this PASID that it begins in `cycle`, for want of
+    /// a right.
+    pub fn refused(&self, pasid: u32, address: u64, unit: u32, cycle: Cycle) -> bool {
+        let refusal = self.refusals.get(&(Some(pasid), address >> unit));
+        refusal.is_some_and(|refusal| refusal.lasts || cycle <= refusal.comes)
+    }
+
+    /// Whether the device may write to `translated` for this address of the PASID.
+    pub fn leads(&self, pasid: u32, untranslated: u64, translated: u64) -> bool {
+        let mut sizes = (0..64).filter(|size| self.sizes >> size & 1 != 0);
+        self.global
+            || sizes.any(|size| {
+                let mask = (1_u64 << size) - 1;
+                let key = Key {
+                    pasid: Some(pasid),
+                    from: untranslated & !mask,
+                    to: translated & !mask,
+                    size,
+                };
+                untranslated & mask == translated & mask
+                    && self.grants.get(&key).is_some_and(|grant| grant.write)
+            })
+    }
+
     fn grant(&mut self, pasid: Option<u32>, untranslated: u64, value: u64) {
-        const READ: u64 = 1;
-        const WRITE: u64 = 2;
-        const UNTRANSLATED_ONLY: u64 = 4;
-        const GLOBAL: u64 = 32;
         if value & UNTRANSLATED_ONLY != 0 || value & (READ | WRITE) == 0 {
             return;
         }
@@ -124,6 +211,7 @@ impl Translations {
             global: value & GLOBAL != 0,
             stale: 0,
         };
+        self.global |= grant.global;
         self.grants.insert(key, grant);
         let page = self.pages.entry((size, key.to >> size)).or_default();
         page.grants += 1;

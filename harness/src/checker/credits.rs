@@ -55,10 +55,14 @@ impl Budget {
     pub fn spend(&mut self, tlp: &TlpRef<'_>) -> Verdict {
         let (class, payload) = match tlp {
             Tlp::MemWrite { data, .. } | Tlp::Message { data, .. } => (Class::Posted, data.len()),
-            Tlp::Completion { data, .. } => (Class::Completion, data.len()),
+            Tlp::Completion { data, .. } | Tlp::LockedCompletion { data, .. } => {
+                (Class::Completion, data.len())
+            }
             Tlp::DmWr { data, .. } => (Class::NonPosted, data.len()),
             Tlp::ConfigWrite { .. } => (Class::NonPosted, 1),
-            Tlp::MemRead { .. } | Tlp::ConfigRead { .. } => (Class::NonPosted, 0),
+            Tlp::MemRead { .. } | Tlp::LockedRead { .. } | Tlp::ConfigRead { .. } => {
+                (Class::NonPosted, 0)
+            }
         };
         let spent = &mut self.spent[class as usize];
         spent.headers = spent.headers.wrapping_add(1);

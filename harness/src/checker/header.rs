@@ -20,7 +20,7 @@ pub(super) fn decode(words: &[u32]) -> Verdict<TlpRef<'_>> {
     reserved(&tlp, header)?;
     let memory = matches!(
         tlp,
-        Tlp::MemRead { .. } | Tlp::MemWrite { .. } | Tlp::DmWr { .. }
+        Tlp::MemRead { .. } | Tlp::LockedRead { .. } | Tlp::MemWrite { .. } | Tlp::DmWr { .. }
     );
     demand(memory || header[0] >> 10 & 3 == 0, Rule::AddressType)?;
     Ok(tlp)
@@ -30,13 +30,18 @@ pub(super) fn decode(words: &[u32]) -> Verdict<TlpRef<'_>> {
 fn reserved(tlp: &TlpRef<'_>, header: &[u32]) -> Verdict {
     const LN: u32 = 1 << 17;
     let zero = match tlp {
-        Tlp::MemRead { request } | Tlp::MemWrite { request, .. } | Tlp::DmWr { request, .. } => {
+        Tlp::MemRead { request }
+        | Tlp::LockedRead { request }
+        | Tlp::MemWrite { request, .. }
+        | Tlp::DmWr { request, .. } => {
             // In a Translation Request bit 0 is No Write (PCIe 10.2.2).
             let no_write = u32::from(request.at == AddressType::TranslationRequest);
             header[header_dwords(header) - 1] & 3 & !no_write
         }
         Tlp::ConfigRead { .. } | Tlp::ConfigWrite { .. } => header[2] & 0xf003,
-        Tlp::Completion { .. } => (header[1] & 1 << 12) | (header[2] & 1 << 7),
+        Tlp::Completion { .. } | Tlp::LockedCompletion { .. } => {
+            (header[1] & 1 << 12) | (header[2] & 1 << 7)
+        }
         Tlp::Message { .. } => 0,
     };
     demand(header[0] & LN == 0 && zero == 0, Rule::HeaderReserved)

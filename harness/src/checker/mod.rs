@@ -29,18 +29,17 @@ use std::fmt;
 pub use rule::Rule;
 
 use crate::endpoint::{Credits, Cycle};
-use crate::mem::{Hpa, Memory};
 use crate::pcie::tlp::{
     AddressType, Attributes, Completion, CompletionStatus, MemRequest, Message, Tlp,
 };
-use crate::pcie::{Bdf, Direction, Knobs, Msi, Tag, TlpEvent};
+use crate::pcie::{Bdf, CompletionInterrupt, Direction, Knobs, Msi, Tag, TlpEvent};
 use ats::Translations;
 use config::{Config, Effect};
 use credits::Budget;
 use message::{INVALIDATE_COMPLETION, INVALIDATE_REQUEST, PAGE_REQUEST, PRG_RESPONSE};
-use outstanding::{Kind, Outstanding, Slot, Strangers};
+use outstanding::{Answer, Kind, Outstanding, Slot, Strangers};
 use pri::Groups;
-use records::Records;
+use records::{Claim, Records};
 use rule::{Verdict, demand};
 
 /// A TLP that breaks a rule.
@@ -82,7 +81,6 @@ impl std::error::Error for Violation {}
 /// A watcher of one device's port.
 #[derive(Debug)]
 pub struct Checker {
-    memory: Memory,
     root: Bdf,
     /// Read Completion Boundary of the root complex, bytes.
     boundary: u64,
@@ -108,11 +106,9 @@ pub struct Checker {
 const ENDPOINT_BOUNDARY: u64 = 128;
 
 impl Checker {
-    /// A checker for a device fresh from reset, below a root complex with these settings. It looks
-    /// for completion records in `memory`.
-    pub fn new(knobs: &Knobs, memory: Memory) -> Self {
+    /// A checker for a device fresh from reset, below a root complex with these settings.
+    pub fn new(knobs: &Knobs) -> Self {
         Self {
-            memory,
             root: knobs.root,
             boundary: knobs.rcb as u64,
             device: None,
@@ -161,15 +157,18 @@ impl Checker {
         }
     }
 
-    /// A descriptor was submitted that is to write its completion record to `record` and then to
-    /// send `message`.
-    pub fn expect_record(&mut self, message: Msi, record: Hpa) {
-        self.records.expect(message, record);
+    /// Descriptors may ask for this interrupt from now on. Which of them do, the checker sees.
+    pub fn expect_records(&mut self, interrupt: CompletionInterrupt) {
+        self.records.expect(interrupt);
     }
 
     /// The device request of this tag will not be completed as it should.
     pub fn excuse(&mut self, tag: Tag) {
-        self.upstream.excuse(tag);
+        // Nobody knows when the device gives up waiting.
+        const NEVER: Cycle = Cycle(u64::MAX);
+        if let Some(before) = self.upstream.excuse(tag) {
+            self.translated(&before, None, NEVER);
+        }
     }
 
     // ---------------------------------------------------------------------------------------
@@ -185,16 +184,25 @@ impl Checker {
                 self.downstream.sent_memory(Kind::MemRead, request);
                 Ok(())
             }
+            Tlp::LockedRead { request } => {
+                request::not_translated(request)?;
+                self.downstream.free(request.tag, cycle)?;
+                self.downstream.sent_memory(Kind::LockedRead, request);
+                Ok(())
+            }
             Tlp::MemWrite { request, data } => {
                 request::not_translated(request)?;
-                self.payload(data.len())
+                self.payload(data.len())?;
+                self.submitted(request, data, false, cycle);
+                Ok(())
             }
             Tlp::DmWr { request, data } => {
                 request::not_translated(request)?;
                 self.payload(data.len())?;
                 self.downstream.free(request.tag, cycle)?;
+                let claim = self.submitted(request, data, true, cycle);
                 self.downstream
-                    .sent(request.tag, Kind::DmWr, (0, 4, request.attr));
+                    .sent(request.tag, Kind::DmWr(claim), (0, 4, request.attr));
                 Ok(())
             }
             Tlp::ConfigRead { request } => {
@@ -216,27 +224,24 @@ impl Checker {
                     .sent(request.tag, kind, (0, 4, request.attr));
                 Ok(())
             }
-            Tlp::Completion { completion, data } => {
+            Tlp::Completion { completion, data } | Tlp::LockedCompletion { completion, data } => {
                 self.payload(data.len())?;
                 demand(completion.completer == self.root, Rule::CompleterId)?;
                 demand(
                     self.device == Some(completion.requester),
                     Rule::CompletionUnasked,
                 )?;
-                let status = header::raw_status(event.words);
-                let before = self.upstream.completed(
+                let answer = Answer {
                     completion,
-                    status,
-                    data.len(),
-                    cycle,
-                    self.boundary,
-                )?;
-                if let Some(before) = before
-                    && completion.status == CompletionStatus::Success
-                    && !completion.attr.poisoned
-                {
-                    let unit = self.config.allowed().translation_unit;
-                    self.translations.granted(&before, data, unit);
+                    locked: matches!(tlp, Tlp::LockedCompletion { .. }),
+                    status: header::raw_status(event.words),
+                    dwords: data.len(),
+                };
+                let before = self.upstream.completed(&answer, cycle, self.boundary)?;
+                if let Some(before) = before {
+                    let success = completion.status == CompletionStatus::Success;
+                    let usable = success && !completion.attr.poisoned;
+                    self.translated(&before, usable.then_some(data), cycle);
                 }
                 Ok(())
             }
@@ -245,6 +250,29 @@ impl Checker {
                 self.host_message(message, data, cycle)
             }
         }
+    }
+
+    /// A write of the host's may be a descriptor.
+    fn submitted(
+        &mut self,
+        request: &MemRequest,
+        data: &[u32],
+        deferrable: bool,
+        cycle: Cycle,
+    ) -> Option<Claim> {
+        let unit = self.config.allowed().translation_unit;
+        let translations = &self.translations;
+        let lost = |pasid, record| translations.refused(pasid, record, unit, cycle);
+        self.records.submitted(request, data, deferrable, lost)
+    }
+
+    /// What the device asked for may have been a translation: it is answered, if with any `data`.
+    fn translated(&mut self, before: &Slot, data: Option<&[u32]>, cycle: Cycle) {
+        let unit = self.config.allowed().translation_unit;
+        let records = &mut self.records;
+        let refused = |pasid, page| records.lost(pasid, page, unit);
+        self.translations
+            .answered(before, data, unit, cycle, refused);
     }
 
     fn host_message(&mut self, message: &Message, data: &[u32], cycle: Cycle) -> Verdict {
@@ -268,7 +296,7 @@ impl Checker {
             // It may be answered all the same, as I/O requests are.
             if let Some((requester, tag)) = header::sender(event.words) {
                 let requests = self.sender(requester);
-                requests.sent(tag, Kind::DmWr, (0, 4, Attributes::default()));
+                requests.sent(tag, Kind::DmWr(None), (0, 4, Attributes::default()));
                 requests.excuse(tag);
             }
             return;
@@ -279,10 +307,16 @@ impl Checker {
                 self.sender(request.requester).sent_memory(kind, request);
                 self.excuse_sender(request.requester, request.tag);
             }
-            Tlp::DmWr { request, .. } => {
+            Tlp::LockedRead { request } => {
+                let kind = Kind::LockedRead;
+                self.sender(request.requester).sent_memory(kind, request);
+                self.excuse_sender(request.requester, request.tag);
+            }
+            Tlp::DmWr { request, data } => {
+                let claim = self.submitted(request, data, true, event.cycle);
                 let bytes = (0, 4, request.attr);
                 self.sender(request.requester)
-                    .sent(request.tag, Kind::DmWr, bytes);
+                    .sent(request.tag, Kind::DmWr(claim), bytes);
                 self.excuse_sender(request.requester, request.tag);
             }
             Tlp::ConfigRead { request } => {
@@ -300,7 +334,9 @@ impl Checker {
                     .sent(request.tag, kind, (0, 4, request.attr));
                 self.excuse_sender(request.requester, request.tag);
             }
-            Tlp::Completion { completion, .. } => self.upstream.excuse(completion.tag),
+            Tlp::Completion { completion, .. } | Tlp::LockedCompletion { completion, .. } => {
+                self.excuse(completion.tag);
+            }
             Tlp::Message { message, data } => match message.code {
                 INVALIDATE_REQUEST if self.translations.itag_free(message, event.cycle).is_ok() => {
                     self.translations.invalidating(message, data, event.cycle);
@@ -310,7 +346,9 @@ impl Checker {
                 }
                 _ => {}
             },
-            Tlp::MemWrite { .. } => {}
+            Tlp::MemWrite { request, data } => {
+                self.submitted(request, data, false, event.cycle);
+            }
         }
     }
 
@@ -338,13 +376,19 @@ impl Checker {
         match &tlp {
             Tlp::MemRead { request } => self.device_read(request, event.cycle),
             Tlp::MemWrite { request, data } => self.device_write(request, data),
-            // DMWr as requester, configuration: not an endpoint's to send.
-            Tlp::DmWr { .. } | Tlp::ConfigRead { .. } | Tlp::ConfigWrite { .. } => {
-                Err(Rule::HeaderType)
-            }
-            Tlp::Completion { completion, data } => {
-                let status = header::raw_status(event.words);
-                self.device_completion(completion, status, data, event.cycle)
+            // DMWr as requester, configuration, locked reads: not an endpoint's to send.
+            Tlp::DmWr { .. }
+            | Tlp::ConfigRead { .. }
+            | Tlp::ConfigWrite { .. }
+            | Tlp::LockedRead { .. } => Err(Rule::HeaderType),
+            Tlp::Completion { completion, data } | Tlp::LockedCompletion { completion, data } => {
+                let answer = Answer {
+                    completion,
+                    locked: matches!(tlp, Tlp::LockedCompletion { .. }),
+                    status: header::raw_status(event.words),
+                    dwords: data.len(),
+                };
+                self.device_completion(&answer, data, event.cycle)
             }
             Tlp::Message { message, data } => {
                 message::check(message, data, event.direction, self.config.allowed())?;
@@ -363,7 +407,10 @@ impl Checker {
         let kind = match request.at {
             AddressType::TranslationRequest => {
                 request::translation_form(request, self.boundary)?;
-                Kind::Translation(request.pasid.map(|prefix| prefix.pasid.raw()))
+                Kind::Translation {
+                    prefix: request.pasid,
+                    no_write: request.no_write,
+                }
             }
             AddressType::Translated => {
                 self.translations.used(request, false)?;
@@ -384,10 +431,14 @@ impl Checker {
         )?;
         if request.at == AddressType::Translated {
             self.translations.used(request, true)?;
-        } else if request.address >> 20 == 0xfee {
-            self.device_interrupt(request, data)?;
         }
-        Ok(())
+        self.records.written(request, &self.translations);
+        match request.at {
+            AddressType::Untranslated if request.address >> 20 == 0xfee => {
+                self.device_interrupt(request, data)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn device_interrupt(&mut self, request: &MemRequest, data: &[u32]) -> Verdict {
@@ -403,7 +454,7 @@ impl Checker {
         let whole = data.len() == 1 && request.first_be == 0xf;
         demand(whole && !request.attr.relaxed, Rule::InterruptForm)?;
         self.claimed(message);
-        self.records.arrived(message, &self.memory)
+        self.records.arrived(message)
     }
 
     fn device_request(&self, request: &MemRequest) -> Verdict {
@@ -418,36 +469,32 @@ impl Checker {
         )
     }
 
-    fn device_completion(
-        &mut self,
-        completion: &Completion,
-        status: u32,
-        data: &[u32],
-        cycle: Cycle,
-    ) -> Verdict {
+    fn device_completion(&mut self, answer: &Answer<'_>, data: &[u32], cycle: Cycle) -> Verdict {
+        let completion = answer.completion;
         self.payload(data.len())?;
         let requests = match completion.requester == self.root {
             true => Some(&mut self.downstream),
             false => self.strangers.of(completion.requester),
         };
         let requests = requests.ok_or(Rule::CompletionUnasked)?;
-        let before =
-            requests.completed(completion, status, data.len(), cycle, ENDPOINT_BOUNDARY)?;
+        let before = requests.completed(answer, cycle, ENDPOINT_BOUNDARY)?;
         if let Some(before) = before {
-            self.config_completed(&before, completion, data);
+            self.completed(&before, completion, data);
         }
         let known = self.device.is_none_or(|id| id == completion.completer);
         demand(known, Rule::CompleterId)
     }
 
-    /// Learns from the completion of a configuration access.
-    fn config_completed(&mut self, before: &Slot, completion: &Completion, data: &[u32]) {
+    /// Learns from the completion of a configuration access or a descriptor.
+    fn completed(&mut self, before: &Slot, completion: &Completion, data: &[u32]) {
         let success = completion.status == CompletionStatus::Success;
         if std::mem::take(&mut self.resetting) {
             self.translations.clear();
             self.groups.clear();
+            self.records = Records::default();
         }
         match before.kind {
+            Kind::DmWr(Some(claim)) if !success => self.records.not_taken(claim),
             Kind::ConfigRead(request) if success && request.target.function() == 0 => {
                 if let &[dword] = data {
                     self.config.was_read(request.register, dword);

@@ -4,9 +4,12 @@
 
 //! Outstanding non-posted requests, and what their completions must look like.
 
+use super::records::Claim;
 use super::rule::{Rule, Verdict, demand};
 use crate::endpoint::Cycle;
-use crate::pcie::tlp::{Attributes, Completion, CompletionStatus, ConfigRequest, MemRequest};
+use crate::pcie::tlp::{
+    Attributes, Completion, CompletionStatus, ConfigRequest, MemRequest, PasidPrefix,
+};
 use crate::pcie::{Bdf, Tag};
 
 const TAGS: usize = 1024;
@@ -15,11 +18,16 @@ const TAGS: usize = 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     MemRead,
-    /// A Translation Request; the PASID if it has one.
-    Translation(Option<u32>),
+    LockedRead,
+    /// A Translation Request.
+    Translation {
+        prefix: Option<PasidPrefix>,
+        no_write: bool,
+    },
     ConfigRead(ConfigRequest),
     ConfigWrite(ConfigRequest, u32),
-    DmWr,
+    /// A deferrable write, and what it makes the checker expect if it is a descriptor.
+    DmWr(Option<Claim>),
 }
 
 /// One tag.
@@ -39,7 +47,7 @@ pub(super) struct Slot {
 }
 
 const FREE: Slot = Slot {
-    kind: Kind::DmWr,
+    kind: Kind::DmWr(None),
     next: 0,
     left: 0,
     attr: Attributes {
@@ -53,6 +61,18 @@ const FREE: Slot = Slot {
     excused: false,
     ended: Cycle(0),
 };
+
+/// A completion as it passes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answer<'a> {
+    pub completion: &'a Completion,
+    /// It is one of a locked read.
+    pub locked: bool,
+    /// The status field, reserved or not.
+    pub status: u32,
+    /// Payload.
+    pub dwords: usize,
+}
 
 /// Requests of one requester, by tag.
 #[derive(Debug)]
@@ -101,9 +121,12 @@ impl Outstanding {
         self.sent(request.tag, kind, bytes);
     }
 
-    /// The request of this tag has met a fault: nothing is said of it any more.
-    pub fn excuse(&mut self, tag: Tag) {
-        self.slot(tag).excused = true;
+    /// The request of this tag has met a fault: nothing is said of it any more. Gives it, if it
+    /// was outstanding.
+    pub fn excuse(&mut self, tag: Tag) -> Option<Slot> {
+        let slot = self.slot(tag);
+        slot.excused = true;
+        slot.outstanding.then_some(*slot)
     }
 
     /// No tag is in use any more; completions still come.
@@ -116,12 +139,13 @@ impl Outstanding {
     /// Checks a completion, and gives the request with what it was before.
     pub fn completed(
         &mut self,
-        completion: &Completion,
-        status: u32,
-        dwords: usize,
+        answer: &Answer<'_>,
         cycle: Cycle,
         boundary: u64,
     ) -> Verdict<Option<Slot>> {
+        let Answer {
+            completion, status, ..
+        } = *answer;
         let slot = self.slot(completion.tag);
         if slot.excused {
             return Ok(None);
@@ -137,13 +161,15 @@ impl Outstanding {
         let retry = completion.status == CompletionStatus::Retry;
         let may_retry = matches!(
             slot.kind,
-            Kind::ConfigRead(_) | Kind::ConfigWrite(..) | Kind::DmWr
+            Kind::ConfigRead(_) | Kind::ConfigWrite(..) | Kind::DmWr(_)
         );
         demand(
             matches!(status, 0b000 | 0b001 | 0b100) || retry && may_retry,
             Rule::CompletionStatus,
         )?;
-        let done = slot.take(completion, dwords, boundary)?;
+        let locked = slot.kind == Kind::LockedRead;
+        demand(answer.locked == locked, Rule::CompletionLocked)?;
+        let done = slot.take(completion, answer.dwords, boundary)?;
         slot.ended = cycle;
         slot.outstanding = !done;
         Ok(Some(before))
@@ -155,7 +181,7 @@ impl Slot {
     fn take(&mut self, completion: &Completion, dwords: usize, boundary: u64) -> Verdict<bool> {
         let count = u32::from(completion.byte_count);
         let success = completion.status == CompletionStatus::Success;
-        let reads = !matches!(self.kind, Kind::ConfigWrite(..) | Kind::DmWr);
+        let reads = !matches!(self.kind, Kind::ConfigWrite(..) | Kind::DmWr(_));
         demand((dwords > 0) == (success && reads), Rule::CompletionData)?;
         match self.kind {
             Kind::MemRead => {
@@ -166,7 +192,7 @@ impl Slot {
                 }
                 self.take_data(completion, dwords, boundary)
             }
-            Kind::Translation(_) if success => {
+            Kind::Translation { .. } if success => {
                 let bytes = dwords as u32 * 4;
                 let whole = bytes.is_multiple_of(8) && bytes <= count && count <= self.left;
                 demand(whole, Rule::AtsCompletion)?;
@@ -174,8 +200,14 @@ impl Slot {
                 self.next += u64::from(bytes);
                 Ok(self.left == 0)
             }
-            Kind::Translation(_) => Ok(true),
-            Kind::ConfigRead(_) | Kind::ConfigWrite(..) | Kind::DmWr => {
+            Kind::LockedRead => {
+                let refused = completion.status == CompletionStatus::UnsupportedRequest;
+                demand(refused, Rule::LockedRead)?;
+                demand(count == self.left, Rule::CompletionByteCount)?;
+                Ok(true)
+            }
+            Kind::Translation { .. } => Ok(true),
+            Kind::ConfigRead(_) | Kind::ConfigWrite(..) | Kind::DmWr(_) => {
                 demand(count == 4, Rule::CompletionByteCount)?;
                 demand(completion.lower_address == 0, Rule::CompletionLowerAddress)?;
                 demand(dwords <= 1, Rule::CompletionTooLong)?;

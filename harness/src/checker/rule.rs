@@ -60,6 +60,8 @@ rules! {
     CompleterId "completer-id" "A completion carries the ID of its completer" "PCIe 2.2.9";
     CompletionAttributes "completion-attributes" "A completion has TC, RO and NS of its request" "PCIe 2.2.9";
     CompletionStatus "completion-status" "Status is SC, UR, CA, or RRS for configuration requests and DMWr" "PCIe 2.2.9";
+    CompletionLocked "completion-locked" "A locked completion answers a locked read, and nothing else does" "PCIe 2.2.1";
+    LockedRead "locked-read" "An Endpoint that is not legacy refuses locked reads as unsupported" "PCIe 6.5.7";
     CompletionData "completion-data" "Successful reads are completed with data, all else without" "PCIe 2.2.9";
     CompletionByteCount "completion-byte-count" "Byte Count is what is left of the request" "PCIe 2.2.9";
     CompletionOrder "completion-order" "Completions of one request come in address order" "PCIe 2.3.1.1";

@@ -63,6 +63,7 @@ fn one(args: &Args, seed: u64) -> Result<(), CliError> {
         faults: !args.no_faults,
         resets: !args.no_resets,
         translation: args.translation,
+        checker: true,
     };
     let mut listeners: Vec<Box<dyn TlpListener>> = Vec::new();
     if let Some(path) = &args.trace {

@@ -26,6 +26,8 @@ bitflags! {
         const CHECK_RESULT = 1 << 7;
         /// Write to the cache rather than to memory.
         const CACHE_CONTROL = 1 << 8;
+        /// The completion record is in traffic class B.
+        const RECORD_TC = 1 << 12;
         /// Data writes become visible in order.
         const STRICT_ORDERING = 1 << 13;
         /// Fill with a 16-byte pattern.

@@ -185,6 +185,8 @@ impl Traits {
         let host = direction == Direction::ToDevice;
         Some(match tlp {
             Tlp::Completion { completion, .. } if host => asked(completion.tag)?,
+            // Neither side of a run sends such.
+            Tlp::LockedRead { .. } | Tlp::LockedCompletion { .. } => return None,
             Tlp::Completion { completion, .. } => Self {
                 kind: Kind::HostCompletion,
                 tag: Some(completion.tag),

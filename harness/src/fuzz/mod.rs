@@ -73,6 +73,8 @@ pub struct Options {
     pub resets: bool,
     /// How requests are translated; each life draws if it is not said.
     pub translation: Option<Translation>,
+    /// Whether the protocol checker judges, too.
+    pub checker: bool,
 }
 
 /// The device, or the harness, is not as it must be.
@@ -153,11 +155,7 @@ pub fn run(
     const SHORTEST: u64 = 3_000;
     const LONGEST: u64 = 30_000;
     let mut dice = Dice::new(options.seed, 0);
-    let host = Host::new(
-        endpoint,
-        Memory::new(MEMORY)?,
-        knobs(options.seed, &mut dice),
-    );
+    let host = Host::new(endpoint, Memory::new(MEMORY)?, knobs(options, &mut dice));
     let tally = Tally::default();
     host.add_listener(Box::new(tally.clone()));
     for listener in listeners {
@@ -202,9 +200,10 @@ pub fn run(
 }
 
 /// A host as PCIe allows it. Its answers come early enough for the shortest completion timeout.
-fn knobs(seed: u64, dice: &mut Dice) -> Knobs {
+fn knobs(options: &Options, dice: &mut Dice) -> Knobs {
     Knobs {
-        seed,
+        seed: options.seed,
+        checker: options.checker,
         latency: 50 + dice.below(400),
         translation_latency: 50 + dice.below(400),
         jitter: dice.below(150),

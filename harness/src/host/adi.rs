@@ -128,8 +128,7 @@ impl Adi {
 
     /// The handle for the interrupt that descriptors of this ADI may ask for.
     pub async fn request_interrupt_handle(&self) -> Result<u16, DriverError> {
-        let command = Command::RequestInterruptHandle(InterruptTable::Ims, self.interrupt.index);
-        self.driver.command(command).await
+        self.driver.ims_handle(&self.interrupt, self.wq.index).await
     }
 
     /// Gives the handle back.

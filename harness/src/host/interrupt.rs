@@ -15,10 +15,11 @@ use super::iommu::IommuDriver;
 use super::posted::PostedInterrupts;
 use super::{Driver, DriverError};
 use crate::dsa::field::put32;
+use crate::dsa::{Command, InterruptTable, PortalPage, portal_address};
 use crate::iommu::descriptor::Descriptor;
 use crate::iommu::interrupt_entry::{InterruptEntry, cpu_message, remappable_message};
 use crate::mem::{Hpa, PAGE_SIZE};
-use crate::pcie::{Bdf, Host, Msi, MsiVector, Pasid};
+use crate::pcie::{Bdf, CompletionInterrupt, Host, Msi, MsiVector, Pasid};
 
 /// First vector that a device may use; those below are the CPU's exceptions.
 const FIRST_VECTOR: u32 = 0x30;
@@ -46,9 +47,8 @@ impl Interrupts {
     /// For a device with so many IMS entries.
     pub fn new(host: &Host, source: Bdf, entries: u32) -> Result<Self, DriverError> {
         let order = (entries + 1).next_power_of_two().ilog2().max(1) as u8 - 1;
-        let bytes = InterruptEntry::ENTRY_SIZE << (order + 1);
         Ok(Self {
-            table: host.memory().alloc(bytes, PAGE_SIZE)?,
+            table: host.memory().alloc(table_bytes(order), PAGE_SIZE)?,
             host: host.clone(),
             source,
             order,
@@ -103,6 +103,16 @@ impl Interrupts {
         }
         self.used += 1;
         Ok((self.used - 1) as u16)
+    }
+}
+
+fn table_bytes(order: u8) -> u64 {
+    InterruptEntry::ENTRY_SIZE << (order + 1)
+}
+
+impl Drop for Interrupts {
+    fn drop(&mut self) {
+        self.host.memory().free(self.table, table_bytes(self.order));
     }
 }
 
@@ -174,6 +184,19 @@ impl Driver {
         self.registers
             .write32(offset + regs::SIOV_IMS_DATA_OFFSET, msi.data);
         Ok(entry)
+    }
+
+    /// The handle by which descriptors of queue `wq` ask for the entry's interrupt.
+    pub(super) async fn ims_handle(&self, entry: &ImsEntry, wq: u16) -> Result<u16, DriverError> {
+        let command = Command::RequestInterruptHandle(InterruptTable::Ims, entry.index);
+        let handle = self.command(command).await?;
+        self.host.expect_records(CompletionInterrupt {
+            portal: self.portals + portal_address(wq, PortalPage::UnlimitedIms),
+            handle,
+            pasid: entry.pasid,
+            message: entry.message(),
+        });
+        Ok(handle)
     }
 
     /// Posts the entry's interrupts as `vector` of a virtual CPU from now on.

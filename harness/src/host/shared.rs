@@ -129,8 +129,7 @@ impl Submitter {
 
     /// The handle for the interrupt that its descriptors may ask for.
     pub async fn request_interrupt_handle(&self) -> Result<u16, DriverError> {
-        let command = Command::RequestInterruptHandle(InterruptTable::Ims, self.interrupt.index);
-        self.driver.command(command).await
+        self.driver.ims_handle(&self.interrupt, self.wq).await
     }
 
     /// The vector of the host that its interrupt leads to.

@@ -16,8 +16,8 @@ pub use error::TlpError;
 use super::ids::Pasid;
 use super::tlp::{Completion, ConfigRequest, MemRequest, Message, PasidPrefix, Tlp, TlpRef};
 use header::{
-    FOUR_DW, PASID_PREFIX, PREFIX, TYPE_CFG0, TYPE_CFG1, TYPE_CPL, TYPE_DMWR, TYPE_MEM, TYPE_MSG,
-    WITH_DATA, length_of,
+    FOUR_DW, PASID_PREFIX, PREFIX, TYPE_CFG0, TYPE_CFG1, TYPE_CPL, TYPE_CPL_LOCKED, TYPE_DMWR,
+    TYPE_MEM, TYPE_MEM_LOCKED, TYPE_MSG, WITH_DATA, length_of,
 };
 
 /// Most dwords a TLP can have: prefix, header, 4096 bytes of payload.
@@ -32,6 +32,7 @@ impl<P: AsRef<[u32]>> Tlp<P> {
     pub fn encode(&self, out: &mut Vec<u32>) {
         match self {
             Self::MemRead { request } => request.encode(TYPE_MEM, out),
+            Self::LockedRead { request } => request.encode(TYPE_MEM_LOCKED, out),
             Self::MemWrite { request, data } => {
                 request.encode(WITH_DATA | TYPE_MEM, out);
                 out.extend_from_slice(data.as_ref());
@@ -47,6 +48,10 @@ impl<P: AsRef<[u32]>> Tlp<P> {
             }
             Self::Completion { completion, data } => {
                 completion.encode(data.as_ref().len(), out);
+                out.extend_from_slice(data.as_ref());
+            }
+            Self::LockedCompletion { completion, data } => {
+                completion.encode_as(TYPE_CPL_LOCKED, data.as_ref().len(), out);
                 out.extend_from_slice(data.as_ref());
             }
             Self::Message { message, data } => {
@@ -101,6 +106,9 @@ impl<'a> TlpRef<'a> {
                 request.check_translation()?;
                 Tlp::MemRead { request }
             }
+            TYPE_MEM_LOCKED => Tlp::LockedRead {
+                request: MemRequest::decode(hdr, pasid)?,
+            },
             t if t == WITH_DATA | TYPE_MEM => Tlp::MemWrite {
                 request: MemRequest::decode(hdr, pasid)?,
                 data,
@@ -120,6 +128,10 @@ impl<'a> TlpRef<'a> {
                 completion: Completion::decode(hdr),
                 data,
             },
+            _ if fmt_type & !WITH_DATA == TYPE_CPL_LOCKED => Tlp::LockedCompletion {
+                completion: Completion::decode(hdr),
+                data,
+            },
             _ if fmt_type & !(WITH_DATA | 7) == FOUR_DW | TYPE_MSG => Tlp::Message {
                 message: Message::decode(hdr, fmt_type, pasid)?,
                 data,
@@ -129,7 +141,10 @@ impl<'a> TlpRef<'a> {
         if pasid.is_some()
             && matches!(
                 tlp,
-                Tlp::ConfigRead { .. } | Tlp::ConfigWrite { .. } | Tlp::Completion { .. }
+                Tlp::ConfigRead { .. }
+                    | Tlp::ConfigWrite { .. }
+                    | Tlp::Completion { .. }
+                    | Tlp::LockedCompletion { .. }
             )
         {
             return Err(TlpError::UnexpectedPrefix { fmt_type });

@@ -101,7 +101,7 @@ impl CreditWindows {
 /// The class of a TLP by its first header dword.
 fn class_of(header: u32) -> CreditClass {
     match header >> 24 & 0x1f {
-        0b0_1010 => CreditClass::Completion,
+        0b0_1010 | 0b0_1011 => CreditClass::Completion,
         0 if header >> 30 & 1 == 1 => CreditClass::Posted,
         kind if kind >> 3 == 0b10 => CreditClass::Posted,
         _ => CreditClass::NonPosted,

@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 use super::access::{Access, AccessError, Enqcmd};
 use super::credits::{CreditClass, CreditWindow};
 use super::listener::TlpListener;
-use super::msi::{Msi, MsiVector};
+use super::msi::{CompletionInterrupt, Msi, MsiVector};
 use super::root_complex::RootComplex;
 use super::tlp::{AddressType, Attributes, ConfigRequest, MemRequest, Message, Tlp, TlpRef};
 use super::waits::{WaitFor, WaitId};
@@ -306,10 +306,10 @@ impl Host {
         rc.grant_credits();
     }
 
-    /// Tells the checker of a descriptor that is to write its record before it sends `message`.
-    pub fn expect_record(&self, message: Msi, record: Hpa) {
+    /// Tells the checker of an interrupt that descriptors may ask for: it follows their records.
+    pub fn expect_records(&self, interrupt: CompletionInterrupt) {
         if let Some(checker) = &mut self.rc().checker {
-            checker.expect_record(message, record);
+            checker.expect_records(interrupt);
         }
     }
 

@@ -34,6 +34,6 @@ pub use host::Host;
 pub use ids::{Bdf, Pasid, Tag};
 pub use knobs::{Knobs, Rcb};
 pub use listener::{Direction, TlpEvent, TlpListener};
-pub use msi::{Msi, MsiCount, MsiVector};
+pub use msi::{CompletionInterrupt, Msi, MsiCount, MsiVector};
 pub use root_complex::Stats;
 pub use run::RunError;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::host::Host;
+use super::ids::Pasid;
 use super::waits::{WaitFor, WaitId, Waits};
 use crate::endpoint::Cycle;
 
@@ -27,6 +28,20 @@ pub struct MsiCount {
     pub count: u64,
     /// When the last one came.
     pub last: Cycle,
+}
+
+/// An interrupt of the device that descriptors may ask for: one for each PASID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompletionInterrupt {
+    /// Physical address of the portal pages through which descriptors may name it: the first of
+    /// those for its table.
+    pub portal: u64,
+    /// Its name in descriptors.
+    pub handle: u16,
+    /// Whose descriptors may ask for it.
+    pub pasid: Pasid,
+    /// What the device sends.
+    pub message: Msi,
 }
 
 #[derive(Debug, Default)]

@@ -86,9 +86,7 @@ impl RootComplex {
             listeners: Vec::new(),
             messages: Vec::new(),
             stats: Stats::default(),
-            checker: knobs
-                .checker
-                .then(|| Box::new(Checker::new(&knobs, memory.clone()))),
+            checker: knobs.checker.then(|| Box::new(Checker::new(&knobs))),
             faults: None,
             credits: CreditWindows::default(),
             completer: Completer::new(&knobs),
@@ -267,7 +265,7 @@ impl RootComplex {
             let id = (request.requester, request.tag);
             let lower_address = (request.first_byte() & 0x7f) as u8;
             let answer = (status, request.byte_count(), lower_address);
-            self.answer(cycle, id, request.attr, answer);
+            self.answer(cycle, id, request.attr, answer, false);
         }
     }
 
@@ -282,6 +280,14 @@ impl RootComplex {
                 self.translate(cycle, &request);
             }
             Tlp::MemRead { request } => self.read(cycle, &request),
+            Tlp::LockedRead { request } => {
+                self.stats.unsupported += 1;
+                let lower_address = (request.first_byte() & 0x7f) as u8;
+                let status = CompletionStatus::UnsupportedRequest;
+                let answer = (status, request.byte_count(), lower_address);
+                let id = (request.requester, request.tag);
+                self.answer(cycle, id, request.attr, answer, true);
+            }
             Tlp::MemWrite { request, data } => self.write(cycle, &request, data),
             Tlp::DmWr { request, .. } => {
                 self.refuse(cycle, (request.requester, request.tag), request.attr, 4, 0);
@@ -294,6 +300,8 @@ impl RootComplex {
                     self.stats.unexpected_completions += 1;
                 }
             }
+            // The host sends no locked reads.
+            Tlp::LockedCompletion { .. } => self.stats.unexpected_completions += 1,
             Tlp::Message { message, .. } => self.message(cycle, message),
         }
         Ok(())
@@ -487,16 +495,18 @@ impl RootComplex {
     ) {
         self.stats.unsupported += 1;
         let status = CompletionStatus::UnsupportedRequest;
-        self.answer(cycle, id, attr, (status, byte_count, lower_address));
+        let answer = (status, byte_count, lower_address);
+        self.answer(cycle, id, attr, answer, false);
     }
 
-    /// Answers a non-posted request without data.
+    /// Answers a non-posted request without data; `locked`: it is a locked read.
     fn answer(
         &mut self,
         cycle: Cycle,
         (requester, tag): (Bdf, Tag),
         attr: Attributes,
         (status, byte_count, lower_address): (CompletionStatus, u32, u8),
+        locked: bool,
     ) {
         let completion = Completion {
             completer: self.knobs.root,
@@ -513,7 +523,12 @@ impl RootComplex {
         let ready_at = self.completer.ready_at(cycle);
         let mut words = std::mem::take(&mut self.tx);
         words.clear();
-        completion.encode(0, &mut words);
+        let data: &[u32] = &[];
+        let tlp = match locked {
+            true => Tlp::LockedCompletion { completion, data },
+            false => Tlp::Completion { completion, data },
+        };
+        tlp.encode(&mut words);
         self.send_words(ready_at, &words);
         self.tx = words;
     }

@@ -19,6 +19,11 @@ pub enum Tlp<P = Vec<u32>> {
         /// Header.
         request: MemRequest,
     },
+    /// Locked memory read (MRdLk): for legacy endpoints, which this is none of.
+    LockedRead {
+        /// Header.
+        request: MemRequest,
+    },
     /// Posted memory write.
     MemWrite {
         /// Header.
@@ -47,6 +52,13 @@ pub enum Tlp<P = Vec<u32>> {
     },
     /// Completion, with data unless `data` is empty.
     Completion {
+        /// Header.
+        completion: Completion,
+        /// Up to 1024 dwords.
+        data: P,
+    },
+    /// Completion of a locked read (CplLk), with data (CplDLk) unless `data` is empty.
+    LockedCompletion {
         /// Header.
         completion: Completion,
         /// Up to 1024 dwords.
@@ -282,6 +294,7 @@ impl TlpRef<'_> {
     pub fn into_owned(self) -> Tlp {
         match self {
             Tlp::MemRead { request } => Tlp::MemRead { request },
+            Tlp::LockedRead { request } => Tlp::LockedRead { request },
             Tlp::MemWrite { request, data } => Tlp::MemWrite {
                 request,
                 data: data.to_vec(),
@@ -293,6 +306,10 @@ impl TlpRef<'_> {
             Tlp::ConfigRead { request } => Tlp::ConfigRead { request },
             Tlp::ConfigWrite { request, data } => Tlp::ConfigWrite { request, data },
             Tlp::Completion { completion, data } => Tlp::Completion {
+                completion,
+                data: data.to_vec(),
+            },
+            Tlp::LockedCompletion { completion, data } => Tlp::LockedCompletion {
                 completion,
                 data: data.to_vec(),
             },

@@ -87,11 +87,17 @@ impl Line {
     fn of_tlp(tlp: &TlpRef<'_>) -> Self {
         match tlp {
             Tlp::MemRead { request } => Self::of_memory("mem_read", request),
+            Tlp::LockedRead { request } => Self::of_memory("locked_read", request),
             Tlp::MemWrite { request, .. } => Self::of_memory("mem_write", request),
             Tlp::DmWr { request, .. } => Self::of_memory("dmwr", request),
             Tlp::ConfigRead { request } => Self::of_config("config_read", request),
             Tlp::ConfigWrite { request, .. } => Self::of_config("config_write", request),
-            Tlp::Completion { completion, data } => Self::of_completion(completion, data),
+            Tlp::Completion { completion, data } => {
+                Self::of_completion("completion", completion, data)
+            }
+            Tlp::LockedCompletion { completion, data } => {
+                Self::of_completion("locked_completion", completion, data)
+            }
             Tlp::Message { message, data } => Self::of_message(message, data),
         }
     }
@@ -150,7 +156,7 @@ impl Line {
         }
     }
 
-    fn of_completion(completion: &Completion, data: &[u32]) -> Self {
+    fn of_completion(name: &'static str, completion: &Completion, data: &[u32]) -> Self {
         let (requester, tag) = (completion.requester, Some(completion.tag));
         Self {
             completer: Some(completion.completer.to_string()),
@@ -158,7 +164,7 @@ impl Line {
             status: Some(completion.status),
             byte_count: Some(completion.byte_count),
             lower_address: Some(format!("{:#x}", completion.lower_address)),
-            ..Self::named("completion", requester, tag, &completion.attr)
+            ..Self::named(name, requester, tag, &completion.attr)
         }
     }
 

@@ -6,6 +6,7 @@
 
 use super::super::*;
 use super::port::*;
+use crate::dsa::Flags;
 
 #[test]
 fn honest_traffic_breaks_no_rule() {
@@ -35,10 +36,100 @@ fn honest_traffic_breaks_no_rule() {
 
 #[test]
 fn interrupt_after_its_record_breaks_no_rule() {
-    let mut port = Port::ready();
-    let record = port.memory.alloc_page().unwrap();
-    port.checker.expect_record(MESSAGE, record);
-    port.memory.write_u32(record, 1).unwrap();
+    let mut port = Port::ringing();
+    port.submit(ringing());
+    port.enqcmd(ringing(), CompletionStatus::Success).unwrap();
+    for _ in 0..2 {
+        port.device(&record()).unwrap();
+    }
+
+    assert_eq!(port.device(&interrupt()), Ok(()));
+    assert_eq!(port.device(&interrupt()), Ok(()));
+}
+
+#[test]
+fn interrupt_after_a_translated_record_breaks_no_rule() {
+    let mut port = Port::ringing();
+    port.submit(ringing());
+    port.record_translated(0x5000 | READ_WRITE).unwrap();
+    let record = MemRequest {
+        length: 8,
+        last_be: 0xf,
+        ..translated(0x5fe0)
+    };
+    port.device(&write_as(record)).unwrap();
+
+    assert_eq!(port.device(&interrupt()), Ok(()));
+}
+
+#[test]
+fn interrupt_of_a_descriptor_that_owes_no_record_may_come_at_once() {
+    let unaligned = ringing().with_completion(RECORD + 1);
+    let on_error_only = {
+        let mut descriptor = ringing();
+        descriptor.set_flags(Flags::CRAV | Flags::RCI);
+        descriptor
+    };
+    let mut privileged = ringing();
+    privileged.pasid = (1 << 31 | PASID).into();
+    for descriptor in [unaligned, on_error_only, privileged] {
+        let mut port = Port::ringing();
+        port.enqcmd(descriptor, CompletionStatus::Success).unwrap();
+
+        assert_eq!(port.device(&interrupt()), Ok(()), "{descriptor:?}");
+    }
+}
+
+#[test]
+fn interrupt_may_come_alone_if_the_device_may_not_write_the_record() {
+    let refused: [fn(&mut Port) -> Checked; 3] = [
+        |port| {
+            port.submit(ringing());
+            port.record_translated(READ_ONLY)
+        },
+        |port| {
+            port.record_translated(READ_ONLY)?;
+            port.submit(ringing());
+            Ok(())
+        },
+        // The answer was lost.
+        |port| {
+            port.submit(ringing());
+            port.device(&Tlp::MemRead {
+                request: MemRequest {
+                    pasid: prefix(PASID),
+                    ..translation_request(2)
+                },
+            })?;
+            port.checker.excuse(Tag::new(2));
+            Ok(())
+        },
+    ];
+    for (number, refuse) in refused.iter().enumerate() {
+        let mut port = Port::ringing();
+        refuse(&mut port).unwrap();
+
+        assert_eq!(port.device(&interrupt()), Ok(()), "{number}");
+    }
+}
+
+#[test]
+fn interrupt_after_the_record_of_a_descriptor_offered_twice_breaks_no_rule() {
+    let mut port = Port::ringing();
+    port.enqcmd(ringing(), CompletionStatus::Retry).unwrap();
+    port.enqcmd(ringing(), CompletionStatus::Success).unwrap();
+    port.device(&record()).unwrap();
+
+    assert_eq!(port.device(&interrupt()), Ok(()));
+}
+
+#[test]
+fn interrupt_that_nobody_may_ask_for_any_more_is_not_judged() {
+    let mut port = Port::ringing();
+    port.submit(ringing());
+    port.write(PCIE_CAP + 8, 0xa910);
+    port.read(PCIE_CAP, 0x0092_9010);
+    port.write(0x04, 0x6);
 
     assert_eq!(port.device(&interrupt()), Ok(()));
 }
@@ -118,6 +209,16 @@ fn write_begun_before_function_level_reset_may_still_come() {
     let written = port.device(&write(PAGE, 1));
 
     assert!(written.is_ok());
+}
+
+#[test]
+fn locked_read_may_be_refused_in_a_locked_completion() {
+    let mut port = Port::ready();
+    port.host(&locked_read(1)).unwrap();
+
+    let refused = port.device(&locked(1, CompletionStatus::UnsupportedRequest));
+
+    assert_eq!(refused, Ok(()));
 }
 
 #[test]

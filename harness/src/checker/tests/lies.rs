@@ -176,6 +176,36 @@ const LIES: &[(Rule, Lie)] = &[
         words[1] |= 7 << 13;
         port.see(Direction::ToDevice, &words)
     }),
+    (Rule::CompletionLocked, |port| {
+        port.host(&locked_read(1))?;
+        let completion = Completion {
+            status: CompletionStatus::UnsupportedRequest,
+            ..answer(ROOT, Tag::new(1), 4, 0)
+        };
+        port.device(&no_data(completion))
+    }),
+    (Rule::CompletionLocked, |port| {
+        port.host(&Tlp::MemRead {
+            request: by_host(request(1, FAR, 1)),
+        })?;
+        port.device(&locked(1, CompletionStatus::UnsupportedRequest))
+    }),
+    (Rule::CompletionLocked, |port| {
+        port.asked(1);
+        port.host(&Tlp::LockedCompletion {
+            completion: from_root(1, 4, 0),
+            data: vec![0],
+        })
+    }),
+    (Rule::LockedRead, |port| {
+        port.host(&locked_read(1))?;
+        port.device(&locked(1, CompletionStatus::CompleterAbort))
+    }),
+    (Rule::HeaderType, |port| {
+        port.device(&Tlp::LockedRead {
+            request: request(1, PAGE, 1),
+        })
+    }),
     (Rule::CompletionData, |port| {
         port.asked(1);
         port.host(&no_data(from_root(1, 4, 0)))
@@ -277,8 +307,62 @@ const LIES: &[(Rule, Lie)] = &[
         port.device(&write(MESSAGE.address, 2))
     }),
     (Rule::RecordFirst, |port| {
-        let record = port.memory.alloc_page().unwrap();
-        port.checker.expect_record(MESSAGE, record);
+        *port = Port::ringing();
+        port.submit(ringing());
+        port.device(&interrupt())
+    }),
+    // One record for two interrupts.
+    (Rule::RecordFirst, |port| {
+        *port = Port::ringing();
+        port.submit(ringing());
+        port.submit(ringing());
+        port.device(&record())?;
+        port.device(&interrupt())?;
+        port.device(&interrupt())
+    }),
+    // For a descriptor that was not taken.
+    (Rule::RecordFirst, |port| {
+        *port = Port::ringing();
+        port.enqcmd(ringing(), CompletionStatus::Retry)?;
+        port.device(&record())?;
+        port.device(&interrupt())
+    }),
+    // Through a portal page where the handle means an entry of the MSI-X table.
+    (Rule::RecordFirst, |port| {
+        *port = Port::ringing();
+        port.submit_at(PORTAL - 0x2000, ringing());
+        port.device(&record())?;
+        port.device(&interrupt())
+    }),
+    // The record is another tenant's, at the same address.
+    (Rule::RecordFirst, |port| {
+        *port = Port::ringing();
+        port.submit(ringing());
+        port.device(&write_as(MemRequest {
+            pasid: prefix(PASID + 1),
+            ..request(0, RECORD, 8)
+        }))?;
+        port.device(&interrupt())
+    }),
+    // The same, where both are translated.
+    (Rule::RecordFirst, |port| {
+        *port = Port::ringing();
+        port.submit(ringing());
+        port.translated(0x6000 | READ_WRITE)?;
+        port.record_translated(0x5000 | READ_WRITE)?;
+        port.device(&write_as(MemRequest {
+            length: 8,
+            last_be: 0xf,
+            ..translated(0x6fe0)
+        }))?;
+        port.device(&interrupt())
+    }),
+    // The page was refused once, but no longer.
+    (Rule::RecordFirst, |port| {
+        *port = Port::ringing();
+        port.record_translated(READ_ONLY)?;
+        port.record_translated(0x5000 | READ_WRITE)?;
+        port.submit(ringing());
         port.device(&interrupt())
     }),
     (Rule::MessageCode, |port| {

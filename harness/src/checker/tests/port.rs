@@ -5,6 +5,7 @@
 //! A device's port with a checker on it, and TLPs to send through it.
 
 use super::super::*;
+use crate::dsa::Descriptor;
 use crate::pcie::Pasid;
 use crate::pcie::tlp::{Attributes, ConfigRequest, PasidPrefix, Routing};
 
@@ -22,6 +23,12 @@ pub const MESSAGE: Msi = Msi {
     data: 0x41,
 };
 
+pub const PORTAL: u64 = FAR + 0x2000;
+pub const HANDLE: u16 = 9;
+pub const PASID: u32 = 5;
+/// Where records go: the last of a page.
+pub const RECORD: u64 = PAGE + 0xfe0;
+
 pub fn knobs() -> Knobs {
     Knobs {
         invalidation_timeout: 1_000,
@@ -34,7 +41,6 @@ pub type Checked = Result<(), Box<Violation>>;
 /// A device's port with a checker on it.
 pub struct Port {
     pub checker: Checker,
-    pub memory: Memory,
     pub cycle: u64,
     tag: u16,
 }
@@ -42,10 +48,8 @@ pub struct Port {
 impl Port {
     /// A device out of reset, of which nothing is known.
     pub fn fresh() -> Self {
-        let memory = Memory::new(1 << 20).unwrap();
         Self {
-            checker: Checker::new(&knobs(), memory.clone()),
-            memory,
+            checker: Checker::new(&knobs()),
             cycle: 0,
             tag: 0,
         }
@@ -141,6 +145,54 @@ impl Port {
         })
     }
 
+    /// The same, and `MESSAGE` is the interrupt of PASID 5 at `PORTAL`.
+    pub fn ringing() -> Self {
+        let mut port = Self::ready();
+        port.checker.expect_records(CompletionInterrupt {
+            portal: PORTAL,
+            handle: HANDLE,
+            pasid: Pasid::new(PASID).unwrap(),
+            message: MESSAGE,
+        });
+        port
+    }
+
+    /// A descriptor through the portal.
+    pub fn submit(&mut self, descriptor: Descriptor) {
+        self.submit_at(PORTAL, descriptor);
+    }
+
+    pub fn submit_at(&mut self, portal: u64, descriptor: Descriptor) {
+        self.host(&Tlp::MemWrite {
+            request: by_host(request(0, portal, 16)),
+            data: descriptor_words(descriptor),
+        })
+        .unwrap();
+    }
+
+    /// A descriptor to a shared queue, and the answer.
+    pub fn enqcmd(&mut self, descriptor: Descriptor, status: CompletionStatus) -> Checked {
+        self.host(&Tlp::DmWr {
+            request: by_host(request(1, PORTAL, 16)),
+            data: descriptor_words(descriptor),
+        })?;
+        let answer = answer(ROOT, Tag::new(1), 4, 0);
+        self.device(&no_data(Completion { status, ..answer }))
+    }
+
+    /// The device asks where the page of the records is, and learns it.
+    pub fn record_translated(&mut self, entry: u64) -> Checked {
+        let asked = MemRequest {
+            pasid: prefix(PASID),
+            ..translation_request(2)
+        };
+        self.device(&Tlp::MemRead { request: asked })?;
+        self.host(&Tlp::Completion {
+            completion: from_root(2, 8, 56),
+            data: quadword(entry),
+        })
+    }
+
     /// An invalidation of the page at `PAGE`.
     pub fn invalidate(&mut self) -> Checked {
         self.host(&invalidation())
@@ -212,6 +264,12 @@ pub fn translated(address: u64) -> MemRequest {
     }
 }
 
+pub fn locked_read(tag: u16) -> Tlp {
+    Tlp::LockedRead {
+        request: by_host(request(tag, FAR, 1)),
+    }
+}
+
 /// A descriptor for a shared queue.
 pub fn deferrable_write(tag: u16) -> Tlp {
     Tlp::DmWr {
@@ -244,6 +302,17 @@ pub fn from_root(tag: u16, byte_count: u16, lower_address: u8) -> Completion {
 pub fn no_data(completion: Completion) -> Tlp {
     Tlp::Completion {
         completion,
+        data: vec![],
+    }
+}
+
+/// The device's answer to a locked read.
+pub fn locked(tag: u16, status: CompletionStatus) -> Tlp {
+    Tlp::LockedCompletion {
+        completion: Completion {
+            status,
+            ..answer(ROOT, Tag::new(tag), 4, 0)
+        },
         data: vec![],
     }
 }
@@ -301,6 +370,28 @@ pub fn interrupt() -> Tlp {
         request: request(0, MESSAGE.address, 1),
         data: vec![MESSAGE.data],
     }
+}
+
+/// A descriptor that writes a record to `RECORD` and then rings.
+pub fn ringing() -> Descriptor {
+    let mut descriptor = Descriptor::nop()
+        .with_completion(RECORD)
+        .with_interrupt(HANDLE);
+    descriptor.pasid = PASID.into();
+    descriptor
+}
+
+fn descriptor_words(descriptor: Descriptor) -> Vec<u32> {
+    let words: [u32; 16] = zerocopy::transmute!(descriptor);
+    words.to_vec()
+}
+
+/// A record of PASID 5.
+pub fn record() -> Tlp {
+    write_as(MemRequest {
+        pasid: prefix(PASID),
+        ..request(0, RECORD, 8)
+    })
 }
 
 pub fn quadword(value: u64) -> Vec<u32> {

@@ -6,6 +6,7 @@
 
 use super::super::*;
 use super::port::*;
+use crate::mem::Memory;
 use crate::pcie::mock::Mock;
 use crate::pcie::{Host, RunError};
 

@@ -17,6 +17,15 @@ fn found(lie: impl Lie + 'static) -> String {
     found_in(&quiet(7, Translation::None), lie)
 }
 
+/// The same, where the protocol checker would be the first to notice.
+fn found_without_checker(lie: impl Lie + 'static) -> String {
+    let options = Options {
+        checker: false,
+        ..quiet(7, Translation::None)
+    };
+    found_in(&options, lie)
+}
+
 fn found_in(options: &Options, lie: impl Lie + 'static) -> String {
     match run(Box::new(Liar::new(lie)), options, vec![], |_| ()) {
         Ok(outcome) => panic!("nothing was found: {outcome}"),
@@ -254,7 +263,9 @@ fn interrupt_that_is_lost() {
 
 #[test]
 fn interrupt_that_comes_twice() {
-    let found = found(once(is_completion_interrupt, |tlp| vec![tlp.clone(), tlp]));
+    let twice = once(is_completion_interrupt, |tlp| vec![tlp.clone(), tlp]);
+
+    let found = found_without_checker(twice);
 
     assert_says(
         &found,
@@ -264,9 +275,16 @@ fn interrupt_that_comes_twice() {
 
 #[test]
 fn interrupt_before_its_record() {
-    let found = found(late(is_record, 10));
+    let found = found_without_checker(late(is_record, 10));
 
     assert_says(&found, "before its record");
+}
+
+#[test]
+fn interrupt_before_its_record_is_seen_on_the_wire() {
+    let found = found(late(is_record, 10));
+
+    assert_says(&found, "`record-first`");
 }
 
 #[test]

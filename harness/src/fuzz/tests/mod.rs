@@ -27,6 +27,7 @@ fn everything(seed: u64, translation: Translation) -> Options {
         faults: true,
         resets: true,
         translation: Some(translation),
+        checker: true,
     }
 }
 

@@ -18,9 +18,11 @@ pub(super) const FOUR_DW: u8 = 1 << 5;
 pub(super) const WITH_DATA: u8 = 1 << 6;
 pub(super) const PREFIX: u8 = 1 << 7;
 pub(super) const TYPE_MEM: u8 = 0b0_0000;
+pub(super) const TYPE_MEM_LOCKED: u8 = 0b0_0001;
 pub(super) const TYPE_CFG0: u8 = 0b0_0100;
 pub(super) const TYPE_CFG1: u8 = 0b0_0101;
 pub(super) const TYPE_CPL: u8 = 0b0_1010;
+pub(super) const TYPE_CPL_LOCKED: u8 = 0b0_1011;
 pub(super) const TYPE_DMWR: u8 = 0b1_1011;
 pub(super) const TYPE_MSG: u8 = 0b1_0000;
 
@@ -230,9 +232,14 @@ impl ConfigRequest {
 impl Completion {
     /// Appends the header of a completion with `dwords` of payload, which the caller appends.
     pub(in crate::pcie) fn encode(&self, dwords: usize, out: &mut Vec<u32>) {
+        self.encode_as(TYPE_CPL, dwords, out);
+    }
+
+    /// The same, of either type.
+    pub(super) fn encode_as(&self, kind: u8, dwords: usize, out: &mut Vec<u32>) {
         let fmt = if dwords == 0 { 0 } else { WITH_DATA };
         out.push(dw0(
-            fmt | TYPE_CPL,
+            fmt | kind,
             self.attr,
             AddressType::Untranslated,
             self.tag,

@@ -149,6 +149,8 @@ fn any_tlp() -> impl Strategy<Value = Tlp> {
         Just(Routing::Local),
         Just(Routing::Gather)
     ];
+    let completion = completion.boxed();
+    let locked = completion.clone();
     let message = (
         any_bdf(),
         any::<u8>(),
@@ -171,6 +173,7 @@ fn any_tlp() -> impl Strategy<Value = Tlp> {
         );
     prop_oneof![
         any_request().prop_map(|request| Tlp::MemRead { request }),
+        any_request().prop_map(|request| Tlp::LockedRead { request }),
         any_request().prop_map(|request| Tlp::MemWrite {
             request,
             data: payload(request.length)
@@ -182,6 +185,10 @@ fn any_tlp() -> impl Strategy<Value = Tlp> {
         any_config().prop_map(|request| Tlp::ConfigRead { request }),
         (any_config(), any::<u32>()).prop_map(|(request, data)| Tlp::ConfigWrite { request, data }),
         (completion, 0..=1024u16).prop_map(|(completion, n)| Tlp::Completion {
+            completion,
+            data: payload(n)
+        }),
+        (locked, 0..=1024u16).prop_map(|(completion, n)| Tlp::LockedCompletion {
             completion,
             data: payload(n)
         }),

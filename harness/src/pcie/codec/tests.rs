@@ -36,6 +36,53 @@ fn memory_read_below_4_gib_has_three_dwords() {
 }
 
 #[test]
+fn locked_read_and_its_completions_have_types_of_their_own() {
+    const READ: u32 = 0x0000_0000;
+    const LOCKED: u32 = 0x0100_0000;
+    const COMPLETION: u32 = 0x0a00_0000;
+    let completion = Completion {
+        completer: Bdf::new(1, 0, 0),
+        status: CompletionStatus::UnsupportedRequest,
+        byte_count: 4,
+        requester: request().requester,
+        tag: request().tag,
+        lower_address: 0x78,
+        attr: Attributes::default(),
+    };
+    let data = |n: usize| vec![0; n];
+    let request = request();
+    for (plain, locked) in [
+        (Tlp::MemRead { request }, Tlp::LockedRead { request }),
+        (
+            Tlp::Completion {
+                completion,
+                data: data(0),
+            },
+            Tlp::LockedCompletion {
+                completion,
+                data: data(0),
+            },
+        ),
+        (
+            Tlp::Completion {
+                completion,
+                data: data(1),
+            },
+            Tlp::LockedCompletion {
+                completion,
+                data: data(1),
+            },
+        ),
+    ] {
+        let (plain, locked) = (encoded(&plain), encoded(&locked));
+
+        assert_eq!(locked[0], plain[0] | LOCKED);
+        assert_eq!(locked[1..], plain[1..]);
+        assert!([READ, COMPLETION].contains(&(plain[0] & 0x3f00_0000)));
+    }
+}
+
+#[test]
 fn memory_read_above_4_gib_has_four_dwords_high_half_first() {
     let request = MemRequest {
         address: 0xab_1234_5678,
@@ -298,8 +345,8 @@ fn what_is_not_a_tlp_is_refused() {
             payload: 1
         })
     );
-    // Atomic FetchAdd, I/O read, locked read, reserved Fmt.
-    for fmt_type in [0x4c, 0x02, 0x01, 0x60] {
+    // Atomic FetchAdd, I/O read, locked write, reserved Fmt.
+    for fmt_type in [0x4c, 0x02, 0x41, 0x60] {
         let fails = changed(if fmt_type & 0x40 == 0 { &read } else { &write }, 0, |dw| {
             dw & 0xff_ffff | fmt_type << 24
         });

@@ -221,6 +221,20 @@ fn read_blocked_by_the_iommu_is_answered_ur() {
 }
 
 #[test]
+fn locked_read_of_the_device_is_answered_ur_by_a_locked_completion() {
+    let read = request(3, BUFFER, 8);
+    let (host, taken) = host(Mock::silent().sends(10, &Tlp::LockedRead { request: read }));
+    host.run(host.sleep(1000)).unwrap();
+    let taken = taken.borrow();
+    let [(_, Tlp::LockedCompletion { completion, data })] = taken.as_slice() else {
+        panic!("{taken:?}");
+    };
+    assert_eq!(completion.status, CompletionStatus::UnsupportedRequest);
+    assert_eq!((completion.tag, completion.byte_count), (read.tag, 8));
+    assert!(data.is_empty());
+}
+
+#[test]
 fn dmwr_and_config_request_of_the_device_are_answered_ur() {
     let dmwr = Tlp::DmWr {
         request: request(3, BUFFER, 4),
