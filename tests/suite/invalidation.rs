@@ -71,9 +71,22 @@ fn prefix(tenant: &Tenant) -> Option<PasidPrefix> {
     Some(PasidPrefix::new(tenant.adi.pasid()))
 }
 
+/// Invalidates pages of the tenant.
+fn forget(tenant: &Tenant, pages: Pages, itag: u8) {
+    let request = invalidate(prefix(tenant), pages, itag);
+    tenant.host().send_raw(&request);
+}
+
 /// A page from `SOURCE` to `DATA`.
 fn copy() -> Descriptor {
     Descriptor::memory_move(SOURCE, DATA, 4096)
+}
+
+/// Takes a page from the tenant, and waits until the device knows.
+async fn unmap(tenant: &Tenant, gpa: u64) {
+    let driver = tenant.adi.driver();
+    let unmapped = driver.unmap(&tenant.space, Gpa(gpa), PAGE_SIZE).await;
+    unmapped.unwrap();
 }
 
 /// Moves pages from `SOURCE` to `DATA` on and on, and unmaps the page at `gpa` after a while. Gives
@@ -88,11 +101,7 @@ fn stale_requests(gpa: u64, delay: u64) -> usize {
         }
         bench.host.sleep(delay).await;
 
-        let driver = tenant.adi.driver();
-        driver
-            .unmap(&tenant.space, Gpa(gpa), PAGE_SIZE)
-            .await
-            .unwrap();
+        unmap(&tenant, gpa).await;
 
         bench.log.take();
         tenant.adi.drain().await.unwrap();
@@ -129,10 +138,8 @@ fn invalidation_of_a_page_leaves_other_pages_and_tenants_alone() {
         second.run(copy()).await;
         bench.log.take();
 
-        let driver = first.adi.driver();
-        let unmapped = driver.unmap(&first.space, Gpa(SOURCE), PAGE_SIZE).await;
+        unmap(&first, SOURCE).await;
 
-        unmapped.unwrap();
         second.run(copy()).await;
         first.run(Descriptor::fill(0, DATA, 64)).await;
         assert_eq!(bench.log.take_translation_requests(), []);
@@ -218,9 +225,7 @@ fn invalidation_reaches_to_the_end_of_its_block_and_no_further() {
                 order,
             };
 
-            bench
-                .host
-                .send_raw(&invalidate(prefix(&tenant), block, ITAG));
+            forget(&tenant, block, ITAG);
             bench.host.sleep(LONG).await;
 
             assert_eq!(completed(&bench), [ITAG]);
@@ -245,9 +250,7 @@ fn invalidations_that_come_together_are_each_completed_once() {
 
         for itag in 0..32 {
             let pages = Pages::one(SOURCE + u64::from(itag) * PAGE_SIZE);
-            bench
-                .host
-                .send_raw(&invalidate(prefix(&tenant), pages, itag));
+            forget(&tenant, pages, itag);
         }
         tenant.adi.drain().await.unwrap();
         bench.host.sleep(LONG).await;
@@ -272,10 +275,7 @@ fn completion_has_a_copy_in_each_traffic_class_that_carried_translated_writes() 
         tenant.run(copy().with_flags(DESTINATION_IN_TC_B)).await;
         bench.log.take();
 
-        let pages = Pages::one(DATA);
-        bench
-            .host
-            .send_raw(&invalidate(prefix(&tenant), pages, ITAG));
+        forget(&tenant, Pages::one(DATA), ITAG);
         bench.host.sleep(LONG).await;
 
         let completions = bench.log.take_messages(Message::INVALIDATE_COMPLETION);
@@ -300,10 +300,7 @@ fn completion_leaves_behind_writes_that_had_to_wait() {
         bench.host.sleep(LONG).await;
         bench.log.take();
 
-        let pages = Pages::one(DATA);
-        bench
-            .host
-            .send_raw(&invalidate(prefix(&tenant), pages, ITAG));
+        forget(&tenant, Pages::one(DATA), ITAG);
         bench.host.sleep(LONG).await;
         assert!(!bench.log.take_from_device().iter().any(is_completion));
         set(CreditWindow::Infinite);
@@ -335,10 +332,7 @@ fn completion_waits_for_the_answers_of_reads_of_the_page() {
         bench.host.sleep(LONG).await;
         bench.log.take();
 
-        let pages = Pages::one(SOURCE);
-        bench
-            .host
-            .send_raw(&invalidate(prefix(&tenant), pages, ITAG));
+        forget(&tenant, Pages::one(SOURCE), ITAG);
         bench.host.sleep(LATENCY - 2 * LONG).await;
 
         assert!(completed(&bench).is_empty());
@@ -362,10 +356,8 @@ fn answer_on_its_way_while_its_page_is_unmapped_is_not_used() {
         bench.host.sleep(LONG).await;
         assert_eq!(bench.log.take_translation_requests().len(), 2 + 1);
 
-        let driver = tenant.adi.driver();
-        let unmapped = driver.unmap(&tenant.space, Gpa(SOURCE), PAGE_SIZE).await;
+        unmap(&tenant, SOURCE).await;
 
-        unmapped.unwrap();
         let record = tenant.ended(RECORD).await;
         assert_eq!(record.status(), Status::PAGE_FAULT);
         assert_eq!(record.fault_address.get(), SOURCE);
@@ -392,10 +384,7 @@ fn halted_device_answers_although_it_is_no_bus_master() {
         assert_eq!(gensts & regs::SIOV_GENSTS_STATE_MASK, HALT);
         bench.log.take();
 
-        let pages = Pages::ALL;
-        bench
-            .host
-            .send_raw(&invalidate(prefix(&tenant), pages, ITAG));
+        forget(&tenant, Pages::ALL, ITAG);
         bench.host.sleep(LONG).await;
 
         assert_eq!(completed(&bench), [ITAG]);
@@ -430,10 +419,9 @@ fn beside_storm(tasks: u64) -> (u64, u64) {
         for task in 0..tasks {
             let (other, over) = (Rc::clone(&other), Rc::clone(&over));
             spawn_local(async move {
-                let page = Gpa(DATA + task * PAGE_SIZE);
+                let page = DATA + task * PAGE_SIZE;
                 while !over.get() {
-                    let driver = other.adi.driver();
-                    driver.unmap(&other.space, page, PAGE_SIZE).await.unwrap();
+                    unmap(&other, page).await;
                 }
             });
         }

@@ -5,9 +5,11 @@
 //! Translations of more than 4 KiB, and the Smallest Translation Unit (PCIe 10.2.3, 10.5.1.3).
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use siov::dsa::{Descriptor, Status};
 use siov::faults::{Deed, Fault, Kind, Match};
+use siov::host::Driver;
 use siov::iommu::descriptor::Pages;
 use siov::iommu::entry::{DomainId, Levels, PasidEntry};
 use siov::iommu::paging::PageRights;
@@ -21,6 +23,8 @@ use crate::own_tables::{OwnTables, PREFIX, Window};
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const SOURCE: u64 = DATA + 8 * PAGE_SIZE;
+/// What is at the source.
+const BYTES: usize = 30_000;
 
 /// The device behind one page of 1 GiB from `GIB` on, in which host memory is as it is; three pages
 /// of it, and their translation is known.
@@ -91,29 +95,34 @@ fn invalidation_beside_a_page_of_1_gib_leaves_it() {
 }
 
 /// A tenant in one page of 2 MiB.
-async fn on_2_mib(bench: &Bench) -> Tenant {
-    let driver = bench.ats_driver(None).await;
+async fn on_2_mib(bench: &Bench, driver: &Rc<Driver>) -> Tenant {
     driver.configure(&[wq(0, 16)]).await.unwrap();
-    let tenant = Tenant::on_large_page(&driver, wq(0, 16)).await;
+    let tenant = Tenant::on_large_page(driver, wq(0, 16)).await;
+    tenant.write(SOURCE, &pattern(8, BYTES));
     bench.log.take();
     tenant
+}
+
+/// Moves `bytes` of what is in the page, as they must be moved.
+async fn copy(tenant: &Tenant, bytes: usize) {
+    let copy = Descriptor::memory_move(SOURCE, DATA, bytes as u32);
+
+    let record = tenant.run(copy).await;
+
+    assert_eq!(record.status(), Status::SUCCESS);
+    assert!(tenant.read(DATA, bytes) == pattern(8, bytes));
 }
 
 #[test]
 fn one_translation_of_2_mib_serves_moves_anywhere_in_it() {
     let bench = Bench::new();
     bench.run(async {
-        let tenant = on_2_mib(&bench).await;
+        let tenant = on_2_mib(&bench, &bench.ats_driver(None).await).await;
         tenant.run(Descriptor::nop()).await;
         bench.log.take();
-        tenant.write(SOURCE, &pattern(8, 30_000));
 
-        let record = tenant
-            .run(Descriptor::memory_move(SOURCE, DATA, 30_000))
-            .await;
+        copy(&tenant, BYTES).await;
 
-        assert_eq!(record.status(), Status::SUCCESS);
-        assert!(tenant.read(DATA, 30_000) == pattern(8, 30_000));
         assert_eq!(bench.log.take_translation_requests(), []);
     });
 }
@@ -124,19 +133,14 @@ fn translation_of_a_size_between_is_right_for_the_page_asked_for() {
     const TO_64_KIB: u64 = 0b11_1111 << 15;
     let bench = Bench::new();
     bench.run(async {
-        let tenant = on_2_mib(&bench).await;
+        let tenant = on_2_mib(&bench, &bench.ats_driver(None).await).await;
         bench.host.inject(Fault {
             matches: Match::new(Kind::TranslationCompletion),
             deed: Deed::FlipEntry(TO_64_KIB),
         });
-        tenant.write(SOURCE, &pattern(8, 5_000));
 
-        let record = tenant
-            .run(Descriptor::memory_move(SOURCE, DATA, 5_000))
-            .await;
+        copy(&tenant, 5_000).await;
 
-        assert_eq!(record.status(), Status::SUCCESS);
-        assert!(tenant.read(DATA, 5_000) == pattern(8, 5_000));
         let asked = bench.log.take_translation_requests();
         let pages: BTreeSet<_> = asked.iter().map(|request| request.address).collect();
         let expected = [RECORD, DATA, DATA + PAGE_SIZE, SOURCE, SOURCE + PAGE_SIZE];
@@ -144,32 +148,26 @@ fn translation_of_a_size_between_is_right_for_the_page_asked_for() {
     });
 }
 
-/// Sets the Smallest Translation Unit to 2^9 pages, before the device is enabled.
-async fn set_stu_to_2_mib(function: &Function) {
+/// A driver that has set the Smallest Translation Unit to 2^9 pages, before the device is enabled.
+async fn with_units_of_2_mib(bench: &Bench) -> Rc<Driver> {
     const ATS_CONTROL: u16 = 0x224;
     const ENABLE: u32 = 1 << 31;
     const STU: u32 = 9 << 16;
+    let driver = bench.ats_driver(None).await;
+    let function = Function::of(&driver);
     function.set_config(ATS_CONTROL, STU).await;
     function.set_config(ATS_CONTROL, ENABLE | STU).await;
+    driver
 }
 
 #[test]
 fn requests_name_whole_translation_units() {
     let bench = Bench::new();
     bench.run(async {
-        let driver = bench.ats_driver(None).await;
-        set_stu_to_2_mib(&Function::of(&driver)).await;
-        driver.configure(&[wq(0, 16)]).await.unwrap();
-        let tenant = Tenant::on_large_page(&driver, wq(0, 16)).await;
-        tenant.write(SOURCE, &pattern(8, 5_000));
-        bench.log.take();
+        let tenant = on_2_mib(&bench, &with_units_of_2_mib(&bench).await).await;
 
-        let record = tenant
-            .run(Descriptor::memory_move(SOURCE, DATA, 5_000))
-            .await;
+        copy(&tenant, 5_000).await;
 
-        assert_eq!(record.status(), Status::SUCCESS);
-        assert!(tenant.read(DATA, 5_000) == pattern(8, 5_000));
         let asked = bench.log.take_translation_requests();
         assert!(!asked.is_empty());
         assert!(asked.iter().all(|r| r.address == 0), "{asked:?}");
@@ -180,8 +178,7 @@ fn requests_name_whole_translation_units() {
 fn translation_smaller_than_the_unit_is_22h() {
     let bench = Bench::new();
     bench.run(async {
-        let driver = bench.ats_driver(None).await;
-        set_stu_to_2_mib(&Function::of(&driver)).await;
+        let driver = with_units_of_2_mib(&bench).await;
         let mut tenant = bench.tenants_of(&driver, &[wq(0, 16)]).await.remove(0);
         let page = bench.host.memory().alloc_page().unwrap();
         // What the requests name: the start of the unit.
@@ -199,10 +196,7 @@ fn translation_smaller_than_the_unit_is_22h() {
 fn page_that_is_absent_is_03h_whatever_the_unit() {
     let bench = Bench::new();
     bench.run(async {
-        let driver = bench.ats_driver(None).await;
-        set_stu_to_2_mib(&Function::of(&driver)).await;
-        driver.configure(&[wq(0, 16)]).await.unwrap();
-        let tenant = Tenant::on_large_page(&driver, wq(0, 16)).await;
+        let tenant = on_2_mib(&bench, &with_units_of_2_mib(&bench).await).await;
 
         let record = tenant.run(Descriptor::fill(0, 4 * MIB, 64)).await;
 

@@ -193,8 +193,9 @@ fn page_that_is_granted_and_never_given_is_04h() {
     });
 }
 
-#[test]
-fn source_to_be_used_untranslated_is_read_with_its_own_address_and_pasid() {
+/// Runs a descriptor twice, with the answer for its first page, at `page`, that it is to be used
+/// untranslated: so it must be used, and nothing else. Gives what is then at the destination.
+fn untranslated(descriptor: Descriptor, page: u64) -> Vec<u8> {
     let bench = Bench::new();
     bench.run(async {
         let tenant = warm(&bench).await;
@@ -202,44 +203,30 @@ fn source_to_be_used_untranslated_is_read_with_its_own_address_and_pasid() {
         flip(&tenant, U);
 
         for _ in 0..2 {
-            let record = tenant.run(copy()).await;
+            let record = tenant.run(descriptor).await;
             assert_eq!(record.status(), Status::SUCCESS);
         }
 
-        assert!(tenant.read(DATA, 4096) == pattern(6, 4096));
         let requests = bench.log.take_dma();
         let prefix = Some(PasidPrefix::new(tenant.adi.pasid()));
-        let asked_and_read = [
+        let asked_and_used = [
             (AddressType::TranslationRequest, prefix),
             (AddressType::Untranslated, prefix),
         ];
-        assert_eq!(uses(&requests, SOURCE), asked_and_read);
-        assert_eq!(uses(&requests, tenant.hpa(SOURCE).0), []);
-    });
+        assert_eq!(uses(&requests, page), asked_and_used);
+        assert_eq!(uses(&requests, tenant.hpa(page).0), []);
+        tenant.read(DATA, 4096)
+    })
+}
+
+#[test]
+fn source_to_be_used_untranslated_is_read_with_its_own_address_and_pasid() {
+    assert!(untranslated(copy(), SOURCE) == pattern(6, 4096));
 }
 
 #[test]
 fn destination_to_be_used_untranslated_is_written_with_its_own_address_and_pasid() {
-    let bench = Bench::new();
-    bench.run(async {
-        let tenant = warm(&bench).await;
-        flip(&tenant, U);
-
-        for _ in 0..2 {
-            let record = tenant.run(fill()).await;
-            assert_eq!(record.status(), Status::SUCCESS);
-        }
-
-        assert_eq!(tenant.read(DATA, 4096), [0x55; 4096]);
-        let requests = bench.log.take_dma();
-        let prefix = Some(PasidPrefix::new(tenant.adi.pasid()));
-        let asked_and_written = [
-            (AddressType::TranslationRequest, prefix),
-            (AddressType::Untranslated, prefix),
-        ];
-        assert_eq!(uses(&requests, DATA), asked_and_written);
-        assert_eq!(uses(&requests, tenant.hpa(DATA).0), []);
-    });
+    assert_eq!(untranslated(fill(), DATA), [0x55; 4096]);
 }
 
 #[test]

@@ -4,11 +4,13 @@
 
 //! Drain, abort, reset of an ADI, reassignment, and function-level reset: what is over is over.
 
-use siov::dsa::{Command, Descriptor, Status};
+use siov::dsa::{Command, CompletionRecord, Descriptor, PortalPage, Status};
+use siov::host::{Adi, Driver};
+use siov::mem::{Gpa, Hpa, PAGE_SIZE};
 use siov::pcie::{Bdf, Knobs};
 use siov_firmware::{abi, regs};
 
-use crate::bench::{BASE, BYTES, Bench, DATA, Function, RECORD, Tenant, is_message, pattern};
+use crate::bench::{BASE, BYTES, Bench, DATA, Function, RECORD, Tenant, is_message, pattern, wq};
 
 const SOURCE: u64 = BASE + 32 * 4096;
 /// Cycles in which anything that was still to come has come.
@@ -60,17 +62,48 @@ fn nothing_comes_after(end: impl AsyncFnOnce(&Tenant)) {
     });
 }
 
-#[test]
-fn drain_waits_for_everything_submitted_before() {
+/// When `drain` has ended, so has everything that was submitted before.
+fn everything_has_ended_after(drain: impl AsyncFnOnce(&Tenant)) {
     let bench = Bench::new();
     bench.run(async {
         let [tenant] = bench.tenants().await;
         load(&tenant, 16);
 
-        tenant.adi.drain().await.unwrap();
+        drain(&tenant).await;
 
         assert_eq!(finished(&tenant, 16), 16);
     });
+}
+
+/// Gives a queue to another owner.
+async fn reassign(from: &Tenant, to: &Tenant) -> Adi {
+    from.adi.revoke().await.unwrap();
+    let driver = from.adi.driver();
+    let (adi, _errors) = driver.assign(*from.adi.wq(), &to.space).unwrap();
+    adi.enable().await.unwrap();
+    adi
+}
+
+/// Runs a descriptor of the owner of a queue.
+async fn run_on(adi: &Adi, owner: &Tenant, descriptor: Descriptor) -> Status {
+    owner.write(RECORD, &[0; CompletionRecord::SIZE]);
+    let bytes = zerocopy::transmute!(descriptor.with_completion(RECORD));
+    let portal = adi.portal(PortalPage::UnlimitedIms);
+    owner.host().write_portal(portal, &bytes).unwrap();
+    owner.ended(RECORD).await.status()
+}
+
+/// A tenant whose masked interrupt is pending.
+async fn with_pending_interrupt(tenant: &Tenant) {
+    tenant.adi.mask_interrupt(true);
+    let rings = Descriptor::nop().with_interrupt(tenant.handle);
+    tenant.run(rings).await;
+    assert!(tenant.adi.interrupt_pending().await.unwrap());
+}
+
+#[test]
+fn drain_waits_for_everything_submitted_before() {
+    everything_has_ended_after(async |tenant| tenant.adi.drain().await.unwrap());
 }
 
 #[test]
@@ -96,16 +129,10 @@ fn nothing_comes_after_abort() {
 
 #[test]
 fn drain_of_a_pasid_waits_for_its_queue() {
-    let bench = Bench::new();
-    bench.run(async {
-        let [tenant] = bench.tenants().await;
-        load(&tenant, 16);
-
+    everything_has_ended_after(async |tenant| {
         let function = Function::of(tenant.adi.driver());
         let drain = abi::SIOV_CMD_DRAIN_PASID << 20 | tenant.adi.pasid().raw();
         assert_eq!(function.command(drain).await, 0);
-
-        assert_eq!(finished(&tenant, 16), 16);
     });
 }
 
@@ -230,20 +257,13 @@ fn reassigned_adi_works_for_its_new_owner_only() {
     bench.run(async {
         let [old, other] = bench.tenants().await;
         load(&old, 16);
-        old.adi.revoke().await.unwrap();
+        let adi = reassign(&old, &other).await;
         let old_contents = old.contents();
-        let driver = old.adi.driver();
-        let (adi, _errors) = driver.assign(*old.adi.wq(), &other.space).unwrap();
-        adi.enable().await.unwrap();
         bench.log.take();
 
-        other.write(RECORD, &[0; 32]);
-        let bytes = zerocopy::transmute!(Descriptor::fill(0x55, DATA, 8).with_completion(RECORD));
-        let portal = adi.portal(siov::dsa::PortalPage::UnlimitedIms);
-        bench.host.write_portal(portal, &bytes).unwrap();
-        let record = other.ended(RECORD).await;
+        let status = run_on(&adi, &other, Descriptor::fill(0x55, DATA, 8)).await;
 
-        assert_eq!(record.status(), Status::SUCCESS);
+        assert_eq!(status, Status::SUCCESS);
         assert_ne!(adi.pasid(), old.adi.pasid());
         let requests = bench.log.take_requests();
         let pasids = requests.iter().map(|(r, _)| r.pasid.map(|p| p.pasid));
@@ -257,14 +277,10 @@ fn interrupt_pending_for_the_former_owner_is_not_sent_to_the_next() {
     let bench = Bench::new();
     bench.run(async {
         let [old, other] = bench.tenants().await;
-        old.adi.mask_interrupt(true);
-        old.run(Descriptor::nop().with_interrupt(old.handle)).await;
-        assert!(old.adi.interrupt_pending().await.unwrap());
-        old.adi.revoke().await.unwrap();
+        with_pending_interrupt(&old).await;
 
         // Gets the same IMS entry.
-        let driver = old.adi.driver();
-        let (adi, _errors) = driver.assign(*old.adi.wq(), &other.space).unwrap();
+        let adi = reassign(&old, &other).await;
         adi.mask_interrupt(false);
         bench.host.sleep(LONG).await;
 
@@ -277,10 +293,7 @@ fn reset_adi_has_no_interrupt_pending() {
     let bench = Bench::new();
     bench.run(async {
         let [tenant] = bench.tenants().await;
-        tenant.adi.mask_interrupt(true);
-        tenant
-            .run(Descriptor::nop().with_interrupt(tenant.handle))
-            .await;
+        with_pending_interrupt(&tenant).await;
 
         tenant.adi.reset().await.unwrap();
         assert!(!tenant.adi.interrupt_pending().await.unwrap());
@@ -296,10 +309,7 @@ fn reset_adi_keeps_its_interrupt_message() {
     let bench = Bench::new();
     bench.run(async {
         let [tenant] = bench.tenants().await;
-        tenant.adi.mask_interrupt(true);
-        tenant
-            .run(Descriptor::nop().with_interrupt(tenant.handle))
-            .await;
+        with_pending_interrupt(&tenant).await;
         tenant.adi.reset().await.unwrap();
         tenant.adi.enable().await.unwrap();
         tenant.adi.mask_interrupt(false);
@@ -314,27 +324,46 @@ fn reset_adi_keeps_its_interrupt_message() {
 }
 
 #[test]
+fn drivers_that_a_function_reset_has_retired_leave_no_memory_behind() {
+    const RESETS: usize = 100;
+    let bench = Bench::new();
+    bench.run(async {
+        let life = async || {
+            let driver = Driver::probe(&bench.host).await.unwrap();
+            driver.enable_ats(Some(4)).await.unwrap();
+            driver.configure(&[wq(0, 16)]).await.unwrap();
+            let mut space = driver.new_address_space().unwrap();
+            space.map(Gpa(BASE), Hpa(BASE), PAGE_SIZE).unwrap();
+            let (adi, _errors) = driver.assign(wq(0, 16), &space).unwrap();
+            adi.enable().await.unwrap();
+            driver.reset_function().await.unwrap();
+        };
+        let used = async || {
+            bench.host.sleep(1).await; // the driver's tasks end
+            bench.host.memory().used()
+        };
+        life().await;
+        let once = used().await;
+
+        for _ in 0..RESETS {
+            life().await;
+        }
+
+        assert_eq!(used().await, once);
+    });
+}
+
+#[test]
 fn interrupt_handle_of_the_former_owner_is_not_the_next_ones() {
     let bench = Bench::new();
     bench.run(async {
         let [old, other] = bench.tenants().await;
-        old.adi.revoke().await.unwrap();
-        let driver = old.adi.driver();
-        let (adi, _errors) = driver.assign(*old.adi.wq(), &other.space).unwrap();
-        adi.enable().await.unwrap();
+        let adi = reassign(&old, &other).await;
 
-        other.write(RECORD, &[0; 32]);
-        let descriptor = Descriptor::nop()
-            .with_completion(RECORD)
-            .with_interrupt(old.handle);
-        let portal = adi.portal(siov::dsa::PortalPage::UnlimitedIms);
-        bench
-            .host
-            .write_portal(portal, &zerocopy::transmute!(descriptor))
-            .unwrap();
-        let record = other.ended(RECORD).await;
+        let rings = Descriptor::nop().with_interrupt(old.handle);
+        let status = run_on(&adi, &other, rings).await;
 
-        assert_eq!(record.status(), Status::BAD_INTERRUPT_HANDLE);
+        assert_eq!(status, Status::BAD_INTERRUPT_HANDLE);
     });
 }
 
