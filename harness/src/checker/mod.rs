@@ -491,7 +491,7 @@ impl Checker {
         if std::mem::take(&mut self.resetting) {
             self.translations.clear();
             self.groups.clear();
-            self.records = Records::default();
+            self.records.forget();
         }
         match before.kind {
             Kind::DmWr(Some(claim)) if !success => self.records.not_taken(claim),

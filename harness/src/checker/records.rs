@@ -47,6 +47,8 @@ struct Awaited {
 /// What a descriptor has made the checker expect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Claim {
+    /// Which life of the interrupts it belongs to.
+    life: u64,
     ring: usize,
     /// `None` if its interrupt may come at any time.
     record: Option<u64>,
@@ -61,6 +63,8 @@ pub(super) struct Records {
     awaited: Box<[Vec<Awaited>; SLOTS]>,
     /// Records written so far.
     writes: u64,
+    /// How often interrupts have lost their owners.
+    life: u64,
 }
 
 impl Default for Records {
@@ -71,6 +75,7 @@ impl Default for Records {
             by_handle: BTreeMap::new(),
             awaited: Box::new([const { Vec::new() }; SLOTS]),
             writes: 0,
+            life: 0,
         }
     }
 }
@@ -93,6 +98,14 @@ fn record_of(descriptor: &Descriptor, priv_in_descriptor: bool) -> Option<u64> {
 }
 
 impl Records {
+    /// Nobody may ask for an interrupt any more.
+    pub fn forget(&mut self) {
+        *self = Self {
+            life: self.life + 1,
+            ..Self::default()
+        };
+    }
+
     /// Descriptors may ask for this interrupt from now on.
     pub fn expect(&mut self, interrupt: CompletionInterrupt) {
         let handle = (interrupt.portal, interrupt.handle);
@@ -105,6 +118,7 @@ impl Records {
             Some(&index) if self.rings[index].interrupt == interrupt => {}
             // It has another owner now; nothing of the former one is left.
             Some(&index) => {
+                self.life += 1;
                 self.by_handle.retain(|_, of| *of != index);
                 for awaited in self.awaited.iter_mut() {
                     awaited.retain(|awaited| awaited.ring != index);
@@ -153,12 +167,16 @@ impl Records {
             Some(record) => self.awaited[slot(record)].push(Awaited { ring, record }),
             None => self.rings[ring].due += 1,
         }
-        Some(Claim { ring, record })
+        let life = self.life;
+        Some(Claim { life, ring, record })
     }
 
     /// The device did not take the descriptor.
     pub fn not_taken(&mut self, claim: Claim) {
-        let Claim { ring, record } = claim;
+        let Claim { life, ring, record } = claim;
+        if life != self.life {
+            return;
+        }
         let Some(record) = record else {
             self.rings[ring].due = self.rings[ring].due.saturating_sub(1);
             return;

@@ -222,6 +222,22 @@ fn locked_read_may_be_refused_in_a_locked_completion() {
 }
 
 #[test]
+fn descriptor_refused_after_a_reset_takes_nothing_from_the_next_owner() {
+    let mut port = Port::ringing();
+    let mut no_record = ringing();
+    no_record.set_flags(Flags::RCI);
+    port.host(&offer(no_record)).unwrap();
+    port.write(PCIE_CAP + 8, 0xa910);
+    port.read(PCIE_CAP, 0x0092_9010);
+    port.write(0x04, 0x6);
+    port.ring();
+    port.submit(no_record);
+    port.device(&offered(CompletionStatus::Retry)).unwrap();
+
+    assert_eq!(port.device(&interrupt()), Ok(()));
+}
+
+#[test]
 fn deliberate_tlp_is_not_judged() {
     let mut port = Port::ready();
     let wrong = words(&with_data(from_root(9, 4, 0), 1));

@@ -148,13 +148,17 @@ impl Port {
     /// The same, and `MESSAGE` is the interrupt of PASID 5 at `PORTAL`.
     pub fn ringing() -> Self {
         let mut port = Self::ready();
-        port.checker.expect_records(CompletionInterrupt {
+        port.ring();
+        port
+    }
+
+    pub fn ring(&mut self) {
+        self.checker.expect_records(CompletionInterrupt {
             portal: PORTAL,
             handle: HANDLE,
             pasid: Pasid::new(PASID).unwrap(),
             message: MESSAGE,
         });
-        port
     }
 
     /// A descriptor through the portal.
@@ -172,12 +176,8 @@ impl Port {
 
     /// A descriptor to a shared queue, and the answer.
     pub fn enqcmd(&mut self, descriptor: Descriptor, status: CompletionStatus) -> Checked {
-        self.host(&Tlp::DmWr {
-            request: by_host(request(1, PORTAL, 16)),
-            data: descriptor_words(descriptor),
-        })?;
-        let answer = answer(ROOT, Tag::new(1), 4, 0);
-        self.device(&no_data(Completion { status, ..answer }))
+        self.host(&offer(descriptor))?;
+        self.device(&offered(status))
     }
 
     /// The device asks where the page of the records is, and learns it.
@@ -370,6 +370,22 @@ pub fn interrupt() -> Tlp {
         request: request(0, MESSAGE.address, 1),
         data: vec![MESSAGE.data],
     }
+}
+
+const OFFER: u16 = 31;
+
+/// A descriptor on its way to a shared queue.
+pub fn offer(descriptor: Descriptor) -> Tlp {
+    Tlp::DmWr {
+        request: by_host(request(OFFER, PORTAL, 16)),
+        data: descriptor_words(descriptor),
+    }
+}
+
+/// The answer to it.
+pub fn offered(status: CompletionStatus) -> Tlp {
+    let answer = answer(ROOT, Tag::new(OFFER), 4, 0);
+    no_data(Completion { status, ..answer })
 }
 
 /// A descriptor that writes a record to `RECORD` and then rings.
