@@ -205,8 +205,11 @@ module siov_engine_retire import siov_pkg::*; import siov_dsa_pkg::*; (
         else $error("record of job %0d ended but was not sent", rec_done_i.id);
     end
   end
-  IrqDoneWithinJobs_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                        irq_done_q <= (JobW + 1)'(NumJobs))
-    else $error("more interrupts done than jobs");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      IrqDoneWithinJobs_A : assert (irq_done_q <= (JobW + 1)'(NumJobs))
+        else $error("more interrupts done than jobs");
+    end
+  end
 
 endmodule

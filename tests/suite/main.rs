@@ -44,6 +44,7 @@ mod reset;
 mod scenarios;
 mod scheduling;
 mod shared;
+mod sleep;
 mod snapshots;
 mod stop;
 mod testplan;
