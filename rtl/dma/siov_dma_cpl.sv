@@ -238,7 +238,9 @@ module siov_dma_cpl import siov_pkg::*, siov_dma_pkg::*; (
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
       if (ends_tlp && inflight) begin
-        CompletionIsWhole_A : assert (dw_en_q[4'(dws - 1'b1)] && dw - (DwsW - 1)'((done + LenW'(want.addr[1:0])) >> 2) == (DwsW - 1)'((dws - 1'b1) >> 4 << 4))
+        CompletionIsWhole_A : assert (dw_en_q[4'(dws - 1'b1)] &&
+            dw - (DwsW - 1)'((done + LenW'(want.addr[1:0])) >> 2) ==
+            (DwsW - 1)'((dws - 1'b1) >> 4 << 4))
           else $error("completion carries less data than its Length");
       end
     end

@@ -79,7 +79,6 @@ module siov_engine_jobs import siov_pkg::*; import siov_dsa_pkg::*; (
     end
   end
 
-  // These look at one bit of many: a property would sample all of them each clock.
   always_ff @(posedge clk_i) begin
     if (rst_ni && take_i) begin
       JobUnique_A: assert (free_o && !taken_q[free_id_o])

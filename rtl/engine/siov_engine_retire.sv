@@ -198,7 +198,6 @@ module siov_engine_retire import siov_pkg::*; import siov_dsa_pkg::*; (
     end
   end
 
-  // Looks at one bit of many: a property would sample all of them each clock.
   always_ff @(posedge clk_i) begin
     if (rst_ni && rec_done_valid_i) begin
       RecDoneAsked_A: assert (rec_q[rec_done_i.id])
