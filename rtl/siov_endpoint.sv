@@ -23,7 +23,7 @@ module siov_endpoint import siov_pkg::*; (
   output logic       idle_o
 );
 
-  strap_t                          strap_q;
+  strap_t                          strap;
   pcie_fn_t                        fn;
   logic                            flr;
   logic                            flr_done;
@@ -171,15 +171,11 @@ module siov_endpoint import siov_pkg::*; (
   logic                            irq_busy;
   logic                            mgmt_busy;
 
-  // Straps are sampled while reset is low.
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) strap_q <= strap_i;
-  end
-
   siov_pcie u_pcie (
     .clk_i             (clk_i),
     .rst_ni            (rst_ni),
     .strap_i           (strap_i),
+    .strap_o           (strap),
     .rx_valid_i        (rx_valid_i),
     .rx_ready_o        (rx_ready_o),
     .rx_np_ready_o     (rx_np_ready_o),
@@ -383,7 +379,7 @@ module siov_endpoint import siov_pkg::*; (
   siov_atc u_atc (
     .clk_i          (clk_i),
     .rst_ni         (rst_fn_n),
-    .strap_i        (strap_q),
+    .strap_i        (strap),
     .fn_i           (fn),
     .quiesce_i      (quiesce),
     .halt_i         (halted),
@@ -428,7 +424,7 @@ module siov_endpoint import siov_pkg::*; (
   siov_irq u_irq (
     .clk_i           (clk_i),
     .rst_ni          (rst_fn_n),
-    .strap_i         (strap_q),
+    .strap_i         (strap),
     .fn_i            (fn),
     .halt_i          (halted),
     .clear_i         (irq_clear),
@@ -459,7 +455,7 @@ module siov_endpoint import siov_pkg::*; (
   siov_mgmt u_mgmt (
     .clk_i               (clk_i),
     .rst_ni              (rst_fn_n),
-    .strap_i             (strap_q),
+    .strap_i             (strap),
     .fn_i                (fn),
     .reg_valid_i         (reg_valid),
     .reg_i               (reg_req),

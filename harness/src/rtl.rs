@@ -25,6 +25,12 @@ impl RtlEndpoint {
     }
 }
 
+impl From<Model> for RtlEndpoint {
+    fn from(model: Model) -> Self {
+        Self { model }
+    }
+}
+
 /// What a model with the firmware of this build starts from.
 pub fn config(straps: Straps, wave: Option<&Path>) -> Config {
     Config {

@@ -86,6 +86,17 @@ module siov_adi import siov_pkg::*; (
   output logic            busy_o
 );
 
+  logic clk;
+
+  siov_clk_gate u_clk (
+    .clk_i   (clk_i),
+    .rst_ni  (rst_ni),
+    .need_i  (portal_valid_i || pop_valid_i || retire_valid_i || ctl_we_i || thr_we_i ||
+              stat_valid_i || work_valid_o || busy_o),
+    .watch_i (1'b0),
+    .clk_o   (clk)
+  );
+
   localparam logic [7:0] ErrorWqFull = 8'h53;  // descriptor to a full dedicated WQ (DSA 5.3)
 
   // ------------------------------------------------------------------------------------------
@@ -115,12 +126,12 @@ module siov_adi import siov_pkg::*; (
     else             op_adi = portal_i.adi;
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni) clear_q <= '0;
     else if (init_o) clear_q <= clear_q + 1'b1;
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni) stat_wait_q <= 1'b0;
     else if (stat_valid_i) stat_wait_q <= 1'b1;
     else if (stat) stat_wait_q <= 1'b0;
@@ -141,7 +152,7 @@ module siov_adi import siov_pkg::*; (
     .Width ($bits(wq_ctl_t)),
     .Depth (MaxAdis)
   ) u_ctl (
-    .clk_i   (clk_i),
+    .clk_i   (clk),
     .we_i    (init_o || ctl_we_i),
     .waddr_i (init_o ? op_adi : ctl_adi_i),
     .wdata_i (init_o ? '0 : ctl_i),
@@ -154,7 +165,7 @@ module siov_adi import siov_pkg::*; (
     .Width (16),
     .Depth (MaxAdis)
   ) u_threshold (
-    .clk_i   (clk_i),
+    .clk_i   (clk),
     .we_i    (thr_we_i),
     .waddr_i (thr_adi_i),
     .wdata_i (thr_i),
@@ -167,7 +178,7 @@ module siov_adi import siov_pkg::*; (
   logic push_q, deferrable_q, limited_q, accept;
   logic [EntW:0] limit;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni) push_q <= 1'b0;
     else push_q <= push;
     if (push) {deferrable_q, limited_q} <= {portal_i.deferrable, portal_i.limited};
@@ -178,7 +189,7 @@ module siov_adi import siov_pkg::*; (
                   threshold[EntW:0] : ctl.size;
 
   siov_adi_ring u_ring (
-    .clk_i        (clk_i),
+    .clk_i        (clk),
     .rst_ni       (rst_ni),
     .clear_i      (init_o),
     .push_i       (push),
@@ -228,7 +239,7 @@ module siov_adi import siov_pkg::*; (
   logic  work_ims;
 
   siov_adi_store u_store (
-    .clk_i        (clk_i),
+    .clk_i        (clk),
     .rst_ni       (rst_ni),
     .push_i       (push),
     .desc_i       (portal_i.desc),
@@ -249,7 +260,7 @@ module siov_adi import siov_pkg::*; (
   logic [4:0]  max_xfer_q;
   logic [63:0] opcfg_q;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (popped) begin
       tenant_q   <= '{adi: adi, priv: ctl.priv, pasid_valid: ctl.pasid_valid, pasid: ctl.pasid};
       shared_q   <= !ctl.dedicated;
@@ -298,7 +309,7 @@ module siov_adi import siov_pkg::*; (
     .data_t (logic [AdiW-1:0]),
     .Depth  (2)
   ) u_errors (
-    .clk_i   (clk_i),
+    .clk_i   (clk),
     .rst_ni  (rst_ni),
     .valid_i (overflow && ctl.dedicated),
     .ready_o (),
@@ -317,7 +328,7 @@ module siov_adi import siov_pkg::*; (
 
   // ------------------------------------------------------------------------------------------
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni) inflight_o <= '0;
     else if (pushed) inflight_o <= inflight_o + 16'd1;
     else if (retired) inflight_o <= inflight_o - 16'd1;
@@ -327,11 +338,17 @@ module siov_adi import siov_pkg::*; (
 
   // ------------------------------------------------------------------------------------------
 
-  NoRequestInInit_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                      init_o |-> !ctl_we_i && !stat_valid_i && !retire_valid_i)
-    else $error("request while the rows are being cleared");
-  OneStat_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                              stat_valid_i |-> !stat_wait_q)
-    else $error("status of WQ %0d asked while another is", stat_adi_i);
+  always_ff @(posedge clk) begin
+    if (rst_ni) begin
+      if (init_o) begin
+        NoRequestInInit_A : assert (!ctl_we_i && !stat_valid_i && !retire_valid_i)
+          else $error("request while the rows are being cleared");
+      end
+      if (stat_valid_i) begin
+        OneStat_A : assert (!stat_wait_q)
+          else $error("status of WQ %0d asked while another is", stat_adi_i);
+      end
+    end
+  end
 
 endmodule

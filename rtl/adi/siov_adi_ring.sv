@@ -197,26 +197,33 @@ module siov_adi_ring import siov_pkg::*; (
 
   // ------------------------------------------------------------------------------------------
 
-  OneOperation_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                   $onehot0({clear_i, push_i, pop_i, retire_i, stat_i}))
-    else $error("two operations in one clock");
-  PopPoppable_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                  pop_q |-> row.told && row.occupancy != '0)
-    else $error("WQ %0d popped that may not be", adi_o);
-  RetireInFlight_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                     retire_q |-> row.inflight != '0)
-    else $error("WQ %0d retires more than was popped", adi_o);
-  RetireOldInFlight_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                        retires_old |-> row.old_inflight != '0)
-    else $error("WQ %0d retires more from before its mark than was in flight", adi_o);
-  MarkAfterOlder_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-      marks |-> row.old_queued == '0 && row.old_inflight == '0)
-    else $error("WQ %0d marked while something is left from before its last mark", adi_o);
-  OccupancyWithinSize_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                          pushed_o || pop_q |-> occupancy_o <= size_i)
-    else $error("WQ %0d holds more than its size", adi_o);
-  HeadWithinSize_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                     pushed_o || pop_q |-> (EntW + 1)'(row_d.head) < size_i)
-    else $error("head of WQ %0d beyond its size", adi_o);
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      OneOperation_A : assert ($onehot0({clear_i, push_i, pop_i, retire_i, stat_i}))
+        else $error("two operations in one clock");
+      if (pop_q) begin
+        PopPoppable_A : assert (row.told && row.occupancy != '0)
+          else $error("WQ %0d popped that may not be", adi_o);
+      end
+      if (retire_q) begin
+        RetireInFlight_A : assert (row.inflight != '0)
+          else $error("WQ %0d retires more than was popped", adi_o);
+      end
+      if (retires_old) begin
+        RetireOldInFlight_A : assert (row.old_inflight != '0)
+          else $error("WQ %0d retires more from before its mark than was in flight", adi_o);
+      end
+      if (marks) begin
+        MarkAfterOlder_A : assert (row.old_queued == '0 && row.old_inflight == '0)
+          else $error("WQ %0d marked while something is left from before its last mark", adi_o);
+      end
+      if (pushed_o || pop_q) begin
+        OccupancyWithinSize_A : assert (occupancy_o <= size_i)
+          else $error("WQ %0d holds more than its size", adi_o);
+        HeadWithinSize_A : assert ((EntW + 1)'(row_d.head) < size_i)
+          else $error("head of WQ %0d beyond its size", adi_o);
+      end
+    end
+  end
 
 endmodule

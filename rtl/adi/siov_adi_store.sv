@@ -62,7 +62,13 @@ module siov_adi_store import siov_pkg::*; (
 
   // ------------------------------------------------------------------------------------------
 
-  WorkKept_A: assert property (@(posedge clk_i) disable iff (!rst_ni) read_i |-> !valid_q)
-    else $error("descriptor popped while another waits for the engine");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      if (read_i) begin
+        WorkKept_A : assert (!valid_q)
+          else $error("descriptor popped while another waits for the engine");
+      end
+    end
+  end
 
 endmodule

@@ -75,6 +75,20 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
   output logic            busy_o
 );
 
+  logic        clk, cpl_take, tr_late;
+  logic [17:0] enables;
+  assign enables = {fn_i.ats_en, fn_i.pri_en, fn_i.pri_alloc};
+
+  siov_clk_gate #(.Width($bits(enables))) u_clk (
+    .clk_i   (clk_i),
+    .rst_ni  (rst_ni),
+    .need_i  (lk_valid_i || forget_valid_i || drop_valid_i || cpl_take || rx_msg_valid_i ||
+              marker_valid_i || pri_reset_i || stop_i.what != StopNone || np_pending_o ||
+              tr_late || busy_o),
+    .watch_i (enables),
+    .clk_o   (clk)
+  );
+
   logic go;
   assign go = fn_i.bme && !fn_i.d3hot && !quiesce_i && !halt_i;
 
@@ -116,7 +130,7 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
   assign op_valid = cpl_op_valid || drop_q || (back_valid && back_ready) ||
                     (lk_valid_i && lk_ready_o);
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni) begin
       back_wait_q <= '0;
       drop_q      <= 1'b0;
@@ -130,7 +144,7 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (drop_valid_i) drop_adi_q <= drop_adi_i;
   end
 
@@ -142,7 +156,7 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
   logic [7:0] tcs;
 
   siov_atc_cache u_cache (
-    .clk_i          (clk_i),
+    .clk_i          (clk),
     .rst_ni         (rst_ni),
     .off_i          (!fn_i.ats_en),
     .op_valid_i     (op_valid),
@@ -171,7 +185,7 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
   bare_tlp_t tr, inv_tx, pri_tx;
 
   siov_atc_request u_request (
-    .clk_i          (clk_i),
+    .clk_i          (clk),
     .rst_ni         (rst_ni),
     .fn_i           (fn_i),
     .go_i           (go),
@@ -184,6 +198,7 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
     .ask_miss_i     (miss),
     .cpl_valid_i    (cpl_valid_i),
     .cpl_i          (cpl_i),
+    .cpl_take_o     (cpl_take),
     .cpl_op_valid_o (cpl_op_valid),
     .cpl_op_o       (cpl_op),
     .err_o          (err_o),
@@ -193,11 +208,12 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
     .tx_ready_i     (tr_tx_ready_i),
     .tx_o           (tr),
     .pending_o      (tr_pending),
+    .late_o         (tr_late),
     .busy_o         (req_busy)
   );
 
   siov_atc_invalidate u_invalidate (
-    .clk_i        (clk_i),
+    .clk_i        (clk),
     .rst_ni       (rst_ni),
     .strap_i      (strap_i),
     .fn_i         (fn_i),
@@ -223,7 +239,7 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
   );
 
   siov_atc_pri u_pri (
-    .clk_i          (clk_i),
+    .clk_i          (clk),
     .rst_ni         (rst_ni),
     .fn_i           (fn_i),
     .go_i           (go),
@@ -257,7 +273,7 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
   assign pri_tx_ready = msg_tx_ready_i && (pri_offered_q || !inv_tx_valid);
   assign inv_tx_ready = msg_tx_ready_i && !pri_offered_q;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni) pri_offered_q <= 1'b0;
     else pri_offered_q <= pri_tx_valid && !msg_tx_ready_i && (pri_offered_q || !inv_tx_valid);
   end
@@ -270,7 +286,11 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
   assign np_pending_o = tr_pending || msg_tx_valid_o;
   assign busy_o       = req_busy || inv_busy || pri_busy;
 
-  WaitEndsInOneWay_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      32'(ask) + 32'(requeue) + 32'(block) <= 1) else $error("one lookup waits for two things");
+  always_ff @(posedge clk) begin
+    if (rst_ni) begin
+      WaitEndsInOneWay_A : assert (32'(ask) + 32'(requeue) + 32'(block) <= 1)
+        else $error("one lookup waits for two things");
+    end
+  end
 
 endmodule

@@ -188,7 +188,6 @@ module siov_atc_cache import siov_pkg::*, siov_atc_pkg::*; (
     end
   end
 
-  // These look at the wide operation in place, where a property would sample it each clock.
   always_ff @(posedge clk_i) begin
     if (rst_ni && is_lookup) begin
       WaitsForOneThing_A : assert (!waits)

@@ -11,6 +11,8 @@ module siov_atc_cpl import siov_pkg::*, siov_atc_pkg::*; (
   input  pcie_fn_t       fn_i,
   input  logic           cpl_valid_i,
   input  tlp_beat_t      cpl_i,
+  /// This is a Translation Completion, expected or not.
+  output logic           take_o,
 
   // the request with this tag, in the same clock
   output logic [TrW-1:0] tr_o,
@@ -38,15 +40,16 @@ module siov_atc_cpl import siov_pkg::*, siov_atc_pkg::*; (
   logic [TrW-1:0] tr_q;
   tag_owner_t     owner;
 
-  assign owner = tag_owner(fn_i, cpl_tag(cpl_i.hdr));
+  assign owner  = tag_owner(fn_i, cpl_tag(cpl_i.hdr));
+  assign take_o = cpl_valid_i && cpl_i.sop && owner.kind == TagTr;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) valid_q <= 1'b0;
-    else valid_q <= cpl_valid_i && cpl_i.sop && owner.kind == TagTr;
+    else valid_q <= take_o;
   end
 
   always_ff @(posedge clk_i) begin
-    if (cpl_valid_i && cpl_i.sop) begin
+    if (take_o) begin
       tr_q   <= TrW'(owner.index);
       hdr_q  <= cpl_i.hdr;
       data_q <= {cpl_i.data[1], cpl_i.data[0]};

@@ -268,8 +268,13 @@ module siov_atc_invalidate import siov_pkg::*, siov_atc_pkg::*; (
 
   assign busy_o = head_valid || sweep_q != SweepIdle || swept_q != '0 || drain_q != DrainIdle;
 
-  OldEpochIsDrained_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      flip && !halt_i |-> !epoch_busy_i[!epoch_q])
-      else $error("epoch begins while its last use goes on");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      if (flip && !halt_i) begin
+        OldEpochIsDrained_A : assert (!epoch_busy_i[!epoch_q])
+          else $error("epoch begins while its last use goes on");
+      end
+    end
+  end
 
 endmodule

@@ -353,9 +353,16 @@ module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*; (
   assign busy_o        = sent_q != '0 || answered_q != '0 || !queue_empty || out_valid_q ||
                          marker_q;
 
-  WithinAllocation_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      send |-> 16'(outstanding) < fn_i.pri_alloc) else $error("more page requests than allocated");
-  OneMarker_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      marker_valid_i |-> !marker_q) else $error("Stop Marker asked for while one waits");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      if (send) begin
+        WithinAllocation_A : assert (16'(outstanding) < fn_i.pri_alloc)
+          else $error("more page requests than allocated");
+      end
+      if (marker_valid_i) begin
+        OneMarker_A : assert (!marker_q) else $error("Stop Marker asked for while one waits");
+      end
+    end
+  end
 
 endmodule

@@ -67,11 +67,20 @@ module siov_atc_queue #(
     end
   end
 
-  RoomForPush_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      push_i |-> level != (PtrW + 1)'(Depth)) else $error("more waiters than jobs have operands");
-  TurnsAlone_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      turn_i |-> !push_i && !pop_i) else $error("head turned while another element comes or goes");
-  LeavesFromHead_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      leaves |-> head_valid_o) else $error("no head to take");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      if (push_i) begin
+        RoomForPush_A : assert (level != (PtrW + 1)'(Depth))
+          else $error("more waiters than jobs have operands");
+      end
+      if (turn_i) begin
+        TurnsAlone_A : assert (!push_i && !pop_i)
+          else $error("head turned while another element comes or goes");
+      end
+      if (leaves) begin
+        LeavesFromHead_A : assert (head_valid_o) else $error("no head to take");
+      end
+    end
+  end
 
 endmodule

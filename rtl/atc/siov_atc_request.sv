@@ -25,6 +25,8 @@ module siov_atc_request import siov_pkg::*, siov_atc_pkg::*; (
 
   input  logic      cpl_valid_i,
   input  tlp_beat_t cpl_i,
+  /// This is a Translation Completion, expected or not.
+  output logic      cpl_take_o,
   /// What follows from a completion. Never stalled.
   output logic      cpl_op_valid_o,
   output op_t       cpl_op_o,
@@ -40,6 +42,8 @@ module siov_atc_request import siov_pkg::*, siov_atc_pkg::*; (
 
   /// A request has been offered, or is in flight.
   output logic      pending_o,
+  /// Tags of requests that timed out rest.
+  output logic      late_o,
   output logic      busy_o
 );
 
@@ -193,6 +197,7 @@ module siov_atc_request import siov_pkg::*, siov_atc_pkg::*; (
     .fn_i        (fn_i),
     .cpl_valid_i (cpl_valid_i),
     .cpl_i       (cpl_i),
+    .take_o      (cpl_take_o),
     .tr_o        (cpl_tr),
     .tr_sent_i   (sent_q[cpl_tr]),
     .tr_late_i   (late_q[cpl_tr]),
@@ -284,9 +289,16 @@ module siov_atc_request import siov_pkg::*, siov_atc_pkg::*; (
   end
 
   assign pending_o = sent_q != '0 || tx_valid_o;
+  assign late_o    = late_q != '0;
   assign busy_o    = busy_q != '0 || !queue_empty || asking_q;
 
-  FreeTrForAsk_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      ask_i |-> free_valid && !out_valid_q) else $error("no tag for a Translation Request");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      if (ask_i) begin
+        FreeTrForAsk_A : assert (free_valid && !out_valid_q)
+          else $error("no tag for a Translation Request");
+      end
+    end
+  end
 
 endmodule

@@ -76,6 +76,17 @@ module siov_dma import siov_pkg::*, siov_dma_pkg::*; (
   output logic        busy_o
 );
 
+  logic clk;
+
+  siov_clk_gate u_clk (
+    .clk_i   (clk_i),
+    .rst_ni  (rst_ni),
+    .need_i  (job_valid_i || rec_valid_i || log_valid_i || msg_valid_i || cpl_valid_i ||
+              wake_valid_i || np_pending_o || busy_o),
+    .watch_i (1'b0),
+    .clk_o   (clk)
+  );
+
   logic                go;
   logic                turn_lk_valid, turn_lk_ready, rec_lk_valid, rec_lk_ready;
   lookup_t             turn_lk, rec_lk;
@@ -112,7 +123,7 @@ module siov_dma import siov_pkg::*, siov_dma_pkg::*; (
   // --- data: turns, slots, writes ---------------------------------------------------------------
 
   siov_dma_turns u_turns (
-    .clk_i          (clk_i),
+    .clk_i          (clk),
     .rst_ni         (rst_ni),
     .fn_i           (fn_i),
     .job_valid_i    (job_valid_i),
@@ -142,7 +153,7 @@ module siov_dma import siov_pkg::*, siov_dma_pkg::*; (
   );
 
   siov_dma_fetch u_fetch (
-    .clk_i          (clk_i),
+    .clk_i          (clk),
     .rst_ni         (rst_ni),
     .fn_i           (fn_i),
     .go_i           (go && !halt_i),
@@ -176,7 +187,7 @@ module siov_dma import siov_pkg::*, siov_dma_pkg::*; (
   );
 
   siov_dma_send u_send (
-    .clk_i          (clk_i),
+    .clk_i          (clk),
     .rst_ni         (rst_ni),
     .fn_i           (fn_i),
     .go_i           (go),
@@ -222,7 +233,7 @@ module siov_dma import siov_pkg::*, siov_dma_pkg::*; (
   // --- records and ends of jobs -----------------------------------------------------------------
 
   siov_dma_records u_records (
-    .clk_i        (clk_i),
+    .clk_i        (clk),
     .rst_ni       (rst_ni),
     .ats_en_i     (fn_i.ats_en),
     .rec_valid_i  (rec_valid_i),
@@ -242,7 +253,7 @@ module siov_dma import siov_pkg::*, siov_dma_pkg::*; (
   );
 
   siov_dma_jobs u_jobs (
-    .clk_i          (clk_i),
+    .clk_i          (clk),
     .rst_ni         (rst_ni),
     .begun_i        (chunk_taken),
     .begun_job_i    (chunk.job),
@@ -268,7 +279,7 @@ module siov_dma import siov_pkg::*, siov_dma_pkg::*; (
   // --- translations in use ----------------------------------------------------------------------
 
   siov_dma_epoch u_epoch (
-    .clk_i         (clk_i),
+    .clk_i         (clk),
     .rst_ni        (rst_ni),
     .chunk_begun_i (chunk_taken),
     .chunk_epoch_i (chunk.epoch),
@@ -296,12 +307,16 @@ module siov_dma import siov_pkg::*, siov_dma_pkg::*; (
 
   // Which look-ups were accepted two clocks ago, for the assertion only.
   logic [1:0] asked_q;
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni) asked_q <= '0;
     else asked_q <= {asked_q[0], lk_valid_o && lk_ready_i};
   end
 
-  AnswerAfterTwoClocks_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      lk_rsp_valid_i == asked_q[1]) else $error("look-up answered too early or too late");
+  always_ff @(posedge clk) begin
+    if (rst_ni) begin
+      AnswerAfterTwoClocks_A : assert (lk_rsp_valid_i == asked_q[1])
+        else $error("look-up answered too early or too late");
+    end
+  end
 
 endmodule

@@ -235,10 +235,15 @@ module siov_dma_cpl import siov_pkg::*, siov_dma_pkg::*; (
   end
 
   // A TLP whose beats are fewer than its Length would leave another tenant's bytes in the slot.
-  CompletionIsWhole_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      ends_tlp && inflight |-> dw_en_q[4'(dws - 1'b1)] &&
-                   dw - (DwsW - 1)'((done + LenW'(want.addr[1:0])) >> 2) ==
-                   (DwsW - 1)'((dws - 1'b1) >> 4 << 4))
-      else $error("completion carries less data than its Length");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      if (ends_tlp && inflight) begin
+        CompletionIsWhole_A : assert (dw_en_q[4'(dws - 1'b1)] &&
+            dw - (DwsW - 1)'((done + LenW'(want.addr[1:0])) >> 2) ==
+            (DwsW - 1)'((dws - 1'b1) >> 4 << 4))
+          else $error("completion carries less data than its Length");
+      end
+    end
+  end
 
 endmodule

@@ -29,17 +29,19 @@ module siov_dma_cto import siov_pkg::*; (
   // A late completion may come for 16 more timeouts.
   localparam int unsigned AgeW = $clog2(16 * CtoTicks) + 1;
 
-  logic             tick;
+  logic             run, tick;
   logic [AgeW-1:0]  now_q, since, age;
   logic [SlotW-1:0] scan_q;
   logic             scanning_q, look_q, decide;
   logic             sent_q;
   logic [SlotW-1:0] sent_slot_q;
 
+  assign run = inflight_i != '0 || late_i != '0;
+
   siov_cto_tick u_tick (
     .clk_i   (clk_i),
     .rst_ni  (rst_ni),
-    .run_i   (inflight_i != '0 || late_i != '0),
+    .run_i   (run),
     .value_i (value_i),
     .dis_i   (dis_i),
     .tick_o  (tick)
@@ -53,7 +55,7 @@ module siov_dma_cto import siov_pkg::*; (
   // --- one slot: read its row, then look at it --------------------------------------------------
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
+    if (!rst_ni || !run) begin
       scanning_q <= 1'b0;
       look_q     <= 1'b0;
       scan_q     <= '0;

@@ -153,7 +153,12 @@ module siov_dma_fetch import siov_pkg::*, siov_dma_pkg::*; (
   assign pending_o = reads_pending || started;
   assign busy_o    = !slots_all_free;
 
-  ReadyHasRoom_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      read_ended || (taken_o && unread) |-> push_ready) else $error("more chunks than slots");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      if (read_ended || (taken_o && unread)) begin
+        ReadyHasRoom_A : assert (push_ready) else $error("more chunks than slots");
+      end
+    end
+  end
 
 endmodule

@@ -149,8 +149,13 @@ module siov_dma_jobs import siov_pkg::*, siov_dma_pkg::*; (
   assign last_o   = done;
   assign busy_o   = head_valid;
 
-  DoneHasRoom_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      done |-> head_ready) else $error("more jobs done than ids");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      if (done) begin
+        DoneHasRoom_A : assert (head_ready) else $error("more jobs done than ids");
+      end
+    end
+  end
   logic ended_open, begun_whole;
 
   always_comb begin
@@ -160,9 +165,12 @@ module siov_dma_jobs import siov_pkg::*, siov_dma_pkg::*; (
     if (begun_i) begun_whole = whole_q[begun_job_i];
   end
 
-  EndedJobIsOpen_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      ended_open) else $error("chunk of job %0d ended twice", ended_job_i);
-  JobIdIsFree_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      !begun_whole) else $error("job id %0d in use", begun_job_i);
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      EndedJobIsOpen_A : assert (ended_open)
+        else $error("chunk of job %0d ended twice", ended_job_i);
+      JobIdIsFree_A : assert (!begun_whole) else $error("job id %0d in use", begun_job_i);
+    end
+  end
 
 endmodule

@@ -145,9 +145,23 @@ module siov_dma_queue import siov_pkg::*; #(
 
   // --- rules ------------------------------------------------------------------------------------
 
-  RowsFitQueue_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      push && !take_push && !to_front |-> queue_ready) else $error("more rows than jobs");
-  WakesAreOwed_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      back |-> missing <= 2'd2) else $error("job %0d woken too often", back_job_i);
+  // For the assertion only.
+  logic held_q;
+
+  always_ff @(posedge clk_i) begin
+    held_q <= rst_ni && out_valid_q && !out_ready_i;
+    if (rst_ni) begin
+      if (held_q) begin
+        RowHeld_A : assert (out_valid_q) else $error("row withdrawn");
+      end
+      if (push && !take_push && !to_front) begin
+        RowsFitQueue_A : assert (queue_ready) else $error("more rows than jobs");
+      end
+      if (back) begin
+        WakesAreOwed_A : assert (missing <= 2'd2)
+          else $error("job %0d woken too often", back_job_i);
+      end
+    end
+  end
 
 endmodule

@@ -30,6 +30,7 @@ module siov_dma_records import siov_pkg::*, siov_dma_pkg::*; (
   output logic            busy_o
 );
 
+  logic            clk;
   logic            back_valid, back_ready;
   logic            row_valid, row_ready, item_valid, item_ready, goes;
   logic            queue_busy, xlat_busy, direct, put_ready;
@@ -41,8 +42,16 @@ module siov_dma_records import siov_pkg::*, siov_dma_pkg::*; (
   assign direct      = !ats_en_i && !busy_o;
   assign rec_ready_o = direct ? out_ready_i : put_ready;
 
+  siov_clk_gate u_clk (
+    .clk_i   (clk_i),
+    .rst_ni  (rst_ni),
+    .need_i  ((rec_valid_i && !direct) || wake_valid_i || busy_o),
+    .watch_i (1'b0),
+    .clk_o   (clk)
+  );
+
   siov_dma_queue #(.row_t(dma_record_t)) u_queue (
-    .clk_i        (clk_i),
+    .clk_i        (clk),
     .rst_ni       (rst_ni),
     .put_valid_i  (rec_valid_i && !direct),
     .put_ready_o  (put_ready),
@@ -81,7 +90,7 @@ module siov_dma_records import siov_pkg::*, siov_dma_pkg::*; (
   end
 
   siov_dma_xlat #(.item_t(dma_record_t)) u_xlat (
-    .clk_i        (clk_i),
+    .clk_i        (clk),
     .rst_ni       (rst_ni),
     .ats_en_i     (ats_en_i),
     .in_valid_i   (row_valid),

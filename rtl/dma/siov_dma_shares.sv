@@ -195,9 +195,17 @@ module siov_dma_shares import siov_pkg::*; (
 
   // --- rules ------------------------------------------------------------------------------------
 
-  SharesFit_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      take_i |-> take_count_i <= quota_o && !wait_i) else $error("more slots taken than given");
-  ReturnIsHeld_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      op_q == OpReturn |-> row.held != '0) else $error("ADI %0d gives back what it has not", adi_q);
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      if (take_i) begin
+        SharesFit_A : assert (take_count_i <= quota_o && !wait_i)
+          else $error("more slots taken than given");
+      end
+      if (op_q == OpReturn) begin
+        ReturnIsHeld_A : assert (row.held != '0)
+          else $error("ADI %0d gives back what it has not", adi_q);
+      end
+    end
+  end
 
 endmodule

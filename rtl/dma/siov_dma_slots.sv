@@ -130,9 +130,13 @@ module siov_dma_slots import siov_pkg::*; (
     if (free_i) freed_twice = free_read ? free_q[free_slot_i] || sent_q[free_slot_i] : used_q == '0;
   end
 
-  NoReadWithoutFreeTag_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      read_take_i |-> any_free) else $error("slot taken, none free");
-  SlotFreedOnce_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      !freed_twice) else $error("slot %0d freed twice", free_slot_i);
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      if (read_take_i) begin
+        NoReadWithoutFreeTag_A : assert (any_free) else $error("slot taken, none free");
+      end
+      SlotFreedOnce_A : assert (!freed_twice) else $error("slot %0d freed twice", free_slot_i);
+    end
+  end
 
 endmodule

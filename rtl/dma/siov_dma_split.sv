@@ -282,9 +282,11 @@ module siov_dma_split import siov_pkg::*, siov_dma_pkg::*; (
     end
   end
 
-  TurnIsNotEmpty_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      !empty) else $error("turn of no bytes");
-  TurnWithinPages_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      !crosses) else $error("turn crosses a page");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      TurnIsNotEmpty_A : assert (!empty) else $error("turn of no bytes");
+      TurnWithinPages_A : assert (!crosses) else $error("turn crosses a page");
+    end
+  end
 
 endmodule

@@ -51,7 +51,7 @@ module siov_dma_turns import siov_pkg::*, siov_dma_pkg::*; (
   logic [1:0]         back_wakes;
   lookup_t            src_page, dst_page;
   answer_t            turn_answer;
-  logic               queue_busy, xlat_busy, split_busy;
+  logic               xlat_clk, queue_busy, xlat_busy, split_busy;
   logic [1:0]         xlat_epochs, split_epochs;
   logic               ask, ask_ready, take, turn_waits, turn_soon;
   logic [AdiW-1:0]    ask_adi;
@@ -112,8 +112,16 @@ module siov_dma_turns import siov_pkg::*, siov_dma_pkg::*; (
     end
   end
 
+  siov_clk_gate u_xlat_clk (
+    .clk_i   (clk_i),
+    .rst_ni  (rst_ni),
+    .need_i  (lk_valid_o || xlat_busy),
+    .watch_i (1'b0),
+    .clk_o   (xlat_clk)
+  );
+
   siov_dma_xlat #(.item_t(progress_t)) u_xlat (
-    .clk_i        (clk_i),
+    .clk_i        (xlat_clk),
     .rst_ni       (rst_ni),
     .ats_en_i     (fn_i.ats_en),
     .in_valid_i   (row_valid),

@@ -283,11 +283,12 @@ module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (
     end
   end
 
-  MessageHasNoPasid_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      !msg_has_pasid) else $error("message with a PASID");
-  RecordIsAligned_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      !rec_askew) else $error("record not on 32 bytes");
-  WriteWithin4KiB_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      !crosses) else $error("write crosses 4 KiB");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      MessageHasNoPasid_A : assert (!msg_has_pasid) else $error("message with a PASID");
+      RecordIsAligned_A : assert (!rec_askew) else $error("record not on 32 bytes");
+      WriteWithin4KiB_A : assert (!crosses) else $error("write crosses 4 KiB");
+    end
+  end
 
 endmodule

@@ -165,9 +165,12 @@ module siov_dma_xlat import siov_pkg::*, siov_dma_pkg::*; #(
   assign epoch_busy_o = {hits_q[1] != '0 || (first_held_q && first_rsp_q.epoch),
                          hits_q[0] != '0 || (first_held_q && !first_rsp_q.epoch)};
 
-  AnswersFit_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      answered |-> answers_ready) else $error("more answers than items");
-  ItemHeld_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      in_valid_i && !in_ready_o |=> in_valid_i) else $error("item withdrawn");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      if (answered) begin
+        AnswersFit_A : assert (answers_ready) else $error("more answers than items");
+      end
+    end
+  end
 
 endmodule

@@ -64,6 +64,18 @@ module siov_engine import siov_pkg::*; import siov_dsa_pkg::*; (
   output logic            busy_o
 );
 
+  logic clk;
+
+  siov_clk_gate u_clk (
+    .clk_i   (clk_i),
+    .rst_ni  (rst_ni),
+    .need_i  (filling || work_valid_i || job_valid_o || done_valid_i || rec_valid_o ||
+              rec_done_valid_i || chk_rsp_valid_i || irq_valid_o || irq_done_i || retire_valid_o ||
+              error_valid_o),
+    .watch_i (1'b0),
+    .clk_o   (clk)
+  );
+
   logic            free, take, read, release_job;
   logic [JobW-1:0] free_id, read_id, release_id;
   job_row_t        take_row, read_row;
@@ -74,10 +86,10 @@ module siov_engine import siov_pkg::*; import siov_dsa_pkg::*; (
   job_end_t        job_end;
   logic            told_error_valid, lost_error_valid;
   sw_error_t       told_error, lost_error;
-  logic            jobs_busy;
+  logic            jobs_busy, filling;
 
   siov_engine_front u_front (
-    .clk_i           (clk_i),
+    .clk_i           (clk),
     .rst_ni          (rst_ni),
     .user_int_en_i   (user_int_en_i),
     .priv_en_i       (priv_en_i),
@@ -103,7 +115,7 @@ module siov_engine import siov_pkg::*; import siov_dsa_pkg::*; (
   );
 
   siov_engine_jobs u_jobs (
-    .clk_i        (clk_i),
+    .clk_i        (clk),
     .rst_ni       (rst_ni),
     .free_o       (free),
     .free_id_o    (free_id),
@@ -114,11 +126,12 @@ module siov_engine import siov_pkg::*; import siov_dsa_pkg::*; (
     .row_o        (read_row),
     .release_i    (release_job),
     .release_id_i (release_id),
+    .filling_o    (filling),
     .busy_o       (jobs_busy)
   );
 
   siov_engine_complete u_complete (
-    .clk_i          (clk_i),
+    .clk_i          (clk),
     .rst_ni         (rst_ni),
     .done_valid_i   (done_valid_i),
     .done_ready_o   (done_ready_o),
@@ -143,7 +156,7 @@ module siov_engine import siov_pkg::*; import siov_dsa_pkg::*; (
   );
 
   siov_engine_retire u_retire (
-    .clk_i            (clk_i),
+    .clk_i            (clk),
     .rst_ni           (rst_ni),
     .log_on_i         (log_on_i),
     .end_valid_i      (end_valid),

@@ -172,11 +172,20 @@ module siov_engine_front import siov_pkg::*; import siov_dsa_pkg::*; (
 
   // ------------------------------------------------------------------------------------------
 
-  LookupAnswered_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                     chk_rsp_valid_i |-> state_q == StLookup)
-    else $error("answer to an interrupt handle check that was not asked");
-  WorkStable_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                 work_valid_i && !work_ready_o |=> work_valid_i)
-    else $error("descriptor withdrawn");
+  // For the assertion only.
+  logic stalled_q;
+
+  always_ff @(posedge clk_i) begin
+    stalled_q <= rst_ni && work_valid_i && !work_ready_o;
+    if (rst_ni) begin
+      if (stalled_q) begin
+        WorkStable_A : assert (work_valid_i) else $error("descriptor withdrawn");
+      end
+      if (chk_rsp_valid_i) begin
+        LookupAnswered_A : assert (state_q == StLookup)
+          else $error("answer to an interrupt handle check that was not asked");
+      end
+    end
+  end
 
 endmodule

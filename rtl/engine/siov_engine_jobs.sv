@@ -20,12 +20,14 @@ module siov_engine_jobs import siov_pkg::*; import siov_dsa_pkg::*; (
   input  logic            release_i,  ///< not in the first NumJobs clocks after reset
   input  logic [JobW-1:0] release_id_i,
 
+  output logic            filling_o,  ///< the first NumJobs clocks after reset
   output logic            busy_o      ///< a job is taken, or the queue is being filled
 );
 
   logic [JobW:0] fill_q;
   logic filling;
-  assign filling = !fill_q[JobW];
+  assign filling   = !fill_q[JobW];
+  assign filling_o = filling;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) fill_q <= '0;
@@ -77,7 +79,6 @@ module siov_engine_jobs import siov_pkg::*; import siov_dsa_pkg::*; (
     end
   end
 
-  // These look at one bit of many: a property would sample all of them each clock.
   always_ff @(posedge clk_i) begin
     if (rst_ni && take_i) begin
       JobUnique_A: assert (free_o && !taken_q[free_id_o])

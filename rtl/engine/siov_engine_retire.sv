@@ -198,15 +198,17 @@ module siov_engine_retire import siov_pkg::*; import siov_dsa_pkg::*; (
     end
   end
 
-  // Looks at one bit of many: a property would sample all of them each clock.
   always_ff @(posedge clk_i) begin
     if (rst_ni && rec_done_valid_i) begin
       RecDoneAsked_A: assert (rec_q[rec_done_i.id])
         else $error("record of job %0d ended but was not sent", rec_done_i.id);
     end
   end
-  IrqDoneWithinJobs_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                        irq_done_q <= (JobW + 1)'(NumJobs))
-    else $error("more interrupts done than jobs");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      IrqDoneWithinJobs_A : assert (irq_done_q <= (JobW + 1)'(NumJobs))
+        else $error("more interrupts done than jobs");
+    end
+  end
 
 endmodule

@@ -51,6 +51,17 @@ module siov_irq import siov_pkg::*, siov_regs_pkg::*, siov_irq_pkg::*; (
   output logic        busy_o
 );
 
+  logic clk;
+
+  siov_clk_gate u_clk (
+    .clk_i   (clk_i),
+    .rst_ni  (rst_ni),
+    .need_i  (reg_valid_i || chk_valid_i || irq_valid_i || evt_valid_i || msg_done_i || clear_i ||
+              busy_o),
+    .watch_i (1'b0),
+    .clk_o   (clk)
+  );
+
   // --- choose -----------------------------------------------------------------------------------
 
   logic            idle, accept, exec_q, clearing_q, room;
@@ -97,12 +108,12 @@ module siov_irq import siov_pkg::*, siov_regs_pkg::*, siov_irq_pkg::*; (
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni) exec_q <= 1'b0;
     else exec_q <= accept;
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (accept) cmd_q <= cmd;
   end
 
@@ -119,7 +130,7 @@ module siov_irq import siov_pkg::*, siov_regs_pkg::*, siov_irq_pkg::*; (
   assign send = (msix_send || ims_send) && !(halt_i && cmd_q.op == OpIrq);
 
   siov_irq_msix u_msix (
-    .clk_i         (clk_i),
+    .clk_i         (clk),
     .rst_ni        (rst_ni),
     .entries_i     (strap_i.msix_entries),
     .enabled_i     (fn_i.msix_en && !fn_i.msix_fmask && fn_i.bme && !fn_i.d3hot),
@@ -141,7 +152,7 @@ module siov_irq import siov_pkg::*, siov_regs_pkg::*, siov_irq_pkg::*; (
   );
 
   siov_irq_ims u_ims (
-    .clk_i         (clk_i),
+    .clk_i         (clk),
     .rst_ni        (rst_ni),
     .entries_i     (strap_i.ims_entries),
     .clear_i       (clear),
@@ -161,7 +172,7 @@ module siov_irq import siov_pkg::*, siov_regs_pkg::*, siov_irq_pkg::*; (
   );
 
   siov_irq_send u_send (
-    .clk_i       (clk_i),
+    .clk_i       (clk),
     .rst_ni      (rst_ni),
     .room_o      (room),
     .push_i      (send || (exec_q && cmd_q.op == OpIrq)),
@@ -189,7 +200,7 @@ module siov_irq import siov_pkg::*, siov_regs_pkg::*, siov_irq_pkg::*; (
   assign clear      = clearing_q && !exec_q;
   assign clearing_o = clearing_q;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni) begin
       clearing_q    <= 1'b1;
       clear_table_q <= 1'b1;

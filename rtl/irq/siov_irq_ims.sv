@@ -145,7 +145,12 @@ module siov_irq_ims import siov_pkg::*, siov_regs_pkg::*, siov_irq_pkg::*; (
     else if (act && cmd_i.op == OpSweep) left_q <= left_q - 1'b1;
   end
 
-  NoMessageWhileMasked_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      send_o && cmd_i.op != OpReg |-> !row.mask) else $error("message of a masked entry");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      if (send_o && cmd_i.op != OpReg) begin
+        NoMessageWhileMasked_A : assert (!row.mask) else $error("message of a masked entry");
+      end
+    end
+  end
 
 endmodule

@@ -187,7 +187,13 @@ module siov_irq_msix import siov_pkg::*, siov_regs_pkg::*, siov_irq_pkg::*; (
     .rdata_o (perm)
   );
 
-  NoMessageWhileMasked_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      send_o |-> enabled_i && !mask_q[index]) else $error("message of a masked vector");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      if (send_o) begin
+        NoMessageWhileMasked_A : assert (enabled_i && !mask_q[index])
+          else $error("message of a masked vector");
+      end
+    end
+  end
 
 endmodule

@@ -74,7 +74,12 @@ module siov_irq_send import siov_pkg::*; (
     else if (!msg_done_i && pop && head.msg) left_q <= left_q - 1'b1;
   end
 
-  PushHasRoom_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      push_i |-> room_o && msg_room) else $error("interrupt queue overflow");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      if (push_i) begin
+        PushHasRoom_A : assert (room_o && msg_room) else $error("interrupt queue overflow");
+      end
+    end
+  end
 
 endmodule

@@ -29,7 +29,12 @@ module siov_tlp_gate (
     else if (valid_o) started_q <= !(ready_i && eop_i);
   end
 
-  StartsOnlyWhenAllowed_A : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      valid_o && !started_q |-> go_i) else $error("TLP started while requests are held");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      if (valid_o && !started_q) begin
+        StartsOnlyWhenAllowed_A : assert (go_i) else $error("TLP started while requests are held");
+      end
+    end
+  end
 
 endmodule

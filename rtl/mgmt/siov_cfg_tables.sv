@@ -207,8 +207,13 @@ module siov_cfg_tables
   // ------------------------------------------------------------------------------------------
   // Assertions
 
-  ClearOnlyWhenIdle_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-      clear_i |-> state_q == StIdle && !valid_i)
-    else $error("tables cleared during an access");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      if (clear_i) begin
+        ClearOnlyWhenIdle_A : assert (state_q == StIdle && !valid_i)
+          else $error("tables cleared during an access");
+      end
+    end
+  end
 
 endmodule

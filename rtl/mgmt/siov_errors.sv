@@ -179,7 +179,6 @@ module siov_errors
   // ------------------------------------------------------------------------------------------
   // Assertions
 
-  // Looks at the wide error in place, where a property would sample it each clock.
   always_ff @(posedge clk_i) begin
     if (rst_ni && adi_valid_i) begin
       PortalErrorIsNotLogged_A: assert (adi_i.code == 8'h53)

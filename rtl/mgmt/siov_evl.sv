@@ -198,8 +198,13 @@ module siov_evl
   // ------------------------------------------------------------------------------------------
   // Assertions
 
-  DoneWasSent_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-      evl_done_i |-> state_q == StSent)
-    else $error("an event log entry was written that was not sent");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      if (evl_done_i) begin
+        DoneWasSent_A : assert (state_q == StSent)
+          else $error("an event log entry was written that was not sent");
+      end
+    end
+  end
 
 endmodule

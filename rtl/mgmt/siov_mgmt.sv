@@ -87,6 +87,17 @@ module siov_mgmt
   output logic            busy_o
 );
 
+  logic clk;
+
+  siov_clk_gate #(.Width($bits(fn_i))) u_clk (
+    .clk_i   (clk_i),
+    .rst_ni  (rst_ni),
+    .need_i  (reg_valid_i || adi_error_valid_i || eng_error_valid_i || stat_rsp_valid_i ||
+              evl_done_i || busy_o),
+    .watch_i (fn_i),
+    .clk_o   (clk)
+  );
+
   // ------------------------------------------------------------------------------------------
   // The core and what it reaches
 
@@ -100,7 +111,7 @@ module siov_mgmt
   logic [1:0]  unused_addr;  // 0: the core aligns
 
   siov_mgmt_core u_core (
-    .clk_i          (clk_i),
+    .clk_i          (clk),
     .rst_ni         (rst_ni),
     .irq_i          (irq),
     .sleep_o        (sleep),
@@ -149,7 +160,7 @@ module siov_mgmt
   assign init = adi_init_i || table_clearing || irq_clearing_i;
 
   siov_mmio u_mmio (
-    .clk_i             (clk_i),
+    .clk_i             (clk),
     .rst_ni            (rst_ni),
     .hold_i            (init || quiet),
     .host_valid_i      (reg_valid_i),
@@ -184,7 +195,7 @@ module siov_mgmt
   logic        log_busy;
 
   siov_regs u_regs (
-    .clk_i             (clk_i),
+    .clk_i             (clk),
     .rst_ni            (rst_ni),
     .strap_i           (strap_i),
     .fn_i              (fn_i),
@@ -220,7 +231,7 @@ module siov_mgmt
   );
 
   siov_cfg_tables u_tables (
-    .clk_i       (clk_i),
+    .clk_i       (clk),
     .rst_ni      (rst_ni),
     .strap_i     (strap_i),
     .valid_i     (table_valid),
@@ -239,7 +250,7 @@ module siov_mgmt
   // Control block
 
   siov_ctl u_ctl (
-    .clk_i            (clk_i),
+    .clk_i            (clk),
     .rst_ni           (rst_ni),
     .strap_i          (strap_i),
     .fn_i             (fn_i),

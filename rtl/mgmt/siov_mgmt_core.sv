@@ -109,7 +109,10 @@ module siov_mgmt_core #(
 
   // The firmware enables no interrupts and returns from no trap: one is a defect of it, after which
   // the command under way stays active and everything else looks well.
-  FirmwareTraps_A: assert property (@(posedge clk_i) disable iff (!rst_ni) !trap)
-    else $error("the firmware has trapped");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      FirmwareTraps_A : assert (!trap) else $error("the firmware has trapped");
+    end
+  end
 
 endmodule

@@ -105,7 +105,6 @@ module siov_mmio
   // Assertions
 
   // Only the management core may write what is read-only to the host.
-  // These look at the wide requests in place, where a property would sample them each clock.
   always_ff @(posedge clk_i) begin
     if (rst_ni && host_valid_i) begin
       HostIsNotFirmware_A: assert (!host_i.fw)

@@ -304,9 +304,14 @@ module siov_regs
   // Assertions
 
   // Firmware ends a command once, and only one that was begun.
-  DoneNeedsCommand_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-      done_valid_i |-> cmdstatus_q.active)
-    else $error("a command was ended that was not active");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      if (done_valid_i) begin
+        DoneNeedsCommand_A : assert (cmdstatus_q.active)
+          else $error("a command was ended that was not active");
+      end
+    end
+  end
 
   // What the registers say of the device is what the device has.
   if (32'(GrpcapReset.read_buffers) != NumReads ||

@@ -33,8 +33,17 @@ module siov_reset #(
     StDone
   } state_e;
 
+  logic              clk;
   state_e            state_q;
   logic [CountW-1:0] wait_q;
+
+  siov_clk_gate u_clk (
+    .clk_i   (clk_i),
+    .rst_ni  (rst_ni),
+    .need_i  (flr_i || quiesce_o),
+    .watch_i (1'b0),
+    .clk_o   (clk)
+  );
 
   assign quiesce_o  = state_q != StRun;
   assign rst_fn_no  = rst_ni && !(state_q inside {StReset0, StReset1});
@@ -42,7 +51,7 @@ module siov_reset #(
 
   // `wait_q` starts one clock before `np_pending_i` is looked at: in the first clock of quiesce a
   // read may still start.
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni) begin
       state_q <= StRun;
       wait_q  <= '0;

@@ -386,13 +386,17 @@ module siov_rv32
 
   // ------------------------------------------------------------------------------------------
 
-  AckAnswersAccess_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                       mem_ack_i |-> state_q == StFetch || state_q == StMem)
-    else $error("mem_ack_i without an access under way");
-  NoRequestInSleep_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                       sleep_o && !irq_pending |-> !mem_req_o)
-    else $error("memory access while asleep");
-  OneAccess_A: assert property (@(posedge clk_i) disable iff (!rst_ni) !(fetch && access))
-    else $error("a fetch and a load or store at once");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      if (mem_ack_i) begin
+        AckAnswersAccess_A : assert (state_q == StFetch || state_q == StMem)
+          else $error("mem_ack_i without an access under way");
+      end
+      if (sleep_o && !irq_pending) begin
+        NoRequestInSleep_A : assert (!mem_req_o) else $error("memory access while asleep");
+      end
+      OneAccess_A : assert (!(fetch && access)) else $error("a fetch and a load or store at once");
+    end
+  end
 
 endmodule

@@ -153,8 +153,11 @@ module siov_rv32_csr
     end
   end
 
-  OneEvent_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                               $onehot0({trap_i, mret_i, commit_i}))
-    else $error("trap, return and CSR write exclude each other");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      OneEvent_A : assert ($onehot0({trap_i, mret_i, commit_i}))
+        else $error("trap, return and CSR write exclude each other");
+    end
+  end
 
 endmodule

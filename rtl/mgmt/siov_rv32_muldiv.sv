@@ -78,7 +78,12 @@ module siov_rv32_muldiv (
     end
   end
 
-  StartWhileIdle_A: assert property (@(posedge clk_i) disable iff (!rst_ni) start_i |-> !busy_q)
-    else $error("start while an operation is under way");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      if (start_i) begin
+        StartWhileIdle_A : assert (!busy_q) else $error("start while an operation is under way");
+      end
+    end
+  end
 
 endmodule

@@ -16,6 +16,8 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   input  logic       clk_i,
   input  logic       rst_ni,
   input  strap_t     strap_i,
+  /// As sampled while reset is low.
+  output strap_t     strap_o,
 
   // TLP port
   input  logic       rx_valid_i,
@@ -93,18 +95,12 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   output logic       busy_o
 );
 
-  strap_t       strap_q;
   logic [63:18] bar0;
   logic [63:16] bar2;
   logic [23:16] bar2_mask;
   err_event_t   err [NumErrSources];
   err_event_t   err_q [NumErrSources];
   logic         rx_busy;
-
-  // Straps are sampled while reset is low.
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) strap_q <= strap_i;
-  end
 
   // ------------------------------------------------------------------------------------------
   // Receive
@@ -119,7 +115,7 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   siov_pcie_rx u_rx (
     .clk_i          (clk_i),
     .rst_ni         (rst_ni),
-    .strap_i        (strap_q),
+    .strap_i        (strap_o),
     .fn_i           (fn_o),
     .bar0_i         (bar0),
     .bar2_i         (bar2),
@@ -146,6 +142,32 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   );
 
   // ------------------------------------------------------------------------------------------
+  // What serves the host as a completer, and config space, are used rarely
+
+  logic posted_clk, cfg_clk;
+
+  siov_clk_gate u_posted_clk (
+    .clk_i   (clk_i),
+    .rst_ni  (rst_ni),
+    .need_i  (posted_valid || line_valid || line_drop || posted_busy || flr_o),
+    .watch_i (read_hold),
+    .clk_o   (posted_clk)
+  );
+
+  siov_clk_gate u_cfg_clk (
+    .clk_i   (clk_i),
+    .rst_ni  (rst_ni),
+    .need_i  (target_rx_valid || nonposted_busy || completer_busy || err_comes || err_busy ||
+              errmsg_busy || pri_failure_i || pri_unexpected_i),
+    .watch_i (pri_pending_i),
+    .clk_o   (cfg_clk)
+  );
+
+  always_ff @(posedge cfg_clk) begin
+    if (!rst_ni) strap_o <= strap_i;
+  end
+
+  // ------------------------------------------------------------------------------------------
   // Posted writes, and requests with a completion. BAR0 is used by one of them at a time.
 
   logic        write_valid, write_active, posted_busy, read_valid, read_hold;
@@ -160,7 +182,7 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   logic        completer_busy;
 
   siov_pcie_posted u_posted (
-    .clk_i             (clk_i),
+    .clk_i             (posted_clk),
     .rst_ni            (rst_ni),
     .flr_i             (flr_o),
     .valid_i           (posted_valid),
@@ -185,7 +207,7 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   );
 
   siov_pcie_nonposted u_nonposted (
-    .clk_i           (clk_i),
+    .clk_i           (cfg_clk),
     .rst_ni          (rst_ni),
     .valid_i         (target_rx_valid),
     .ready_o         (target_rx_ready),
@@ -201,7 +223,7 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   );
 
   siov_pcie_completer u_completer (
-    .clk_i           (clk_i),
+    .clk_i           (cfg_clk),
     .rst_ni          (rst_ni),
     .rid_i           (fn_o.rid),
     .ido_i           (fn_o.ido_cpl),
@@ -243,7 +265,7 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   assign err[ErrAtcTimeout] = timeout_error(atc_err_i);
 
   // A clock later: no long path from a beat to config space.
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge cfg_clk) begin
     for (int unsigned s = 0; s < NumErrSources; s++) begin
       err_q[s].err <= rst_ni ? err[s].err : '0;
       if (err[s].err != '0) begin
@@ -253,16 +275,20 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
     end
   end
 
-  logic err_busy;
+  logic err_comes, err_busy;
   always_comb begin
-    err_busy = 1'b0;
-    for (int unsigned s = 0; s < NumErrSources; s++) err_busy |= err_q[s].err != '0;
+    err_comes = 1'b0;
+    err_busy  = 1'b0;
+    for (int unsigned s = 0; s < NumErrSources; s++) begin
+      err_comes |= err[s].err != '0;
+      err_busy  |= err_q[s].err != '0;
+    end
   end
 
   siov_pcie_cfg u_cfg (
-    .clk_i            (clk_i),
+    .clk_i            (cfg_clk),
     .rst_ni           (rst_ni),
-    .strap_i          (strap_q),
+    .strap_i          (strap_o),
     .flr_i            (flr_o),
     .np_pending_i     (np_pending_i),
     .cfg_valid_i      (cfg_valid),
@@ -284,7 +310,7 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
   siov_pcie_errmsg #(
     .Sources (NumErrSources + 1)
   ) u_errmsg (
-    .clk_i      (clk_i),
+    .clk_i      (cfg_clk),
     .rst_ni     (rst_ni),
     .flr_i      (flr_o),
     .rid_i      (fn_o.rid),
@@ -334,12 +360,14 @@ module siov_pcie import siov_pkg::*, siov_pcie_pkg::*; (
 
   // ------------------------------------------------------------------------------------------
 
-  OneRegAccess_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-      !(write_valid && read_valid))
-    else $error("a BAR0 write and a BAR0 read at the same time");
-
-  QuietDuringFlr_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-      flr_o |-> !reg_valid_o)
-    else $error("a BAR0 access during FLR");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      OneRegAccess_A : assert (!(write_valid && read_valid))
+        else $error("a BAR0 write and a BAR0 read at the same time");
+      if (flr_o) begin
+        QuietDuringFlr_A : assert (!reg_valid_o) else $error("a BAR0 access during FLR");
+      end
+    end
+  end
 
 endmodule

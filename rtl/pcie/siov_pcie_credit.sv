@@ -42,8 +42,11 @@ module siov_pcie_credit import siov_pkg::*; #(
     end
   end
 
-  TakesWithinCredit_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-      (take_i & ~ok_o) == '0)
-    else $error("tx: a TLP was started without credits");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      TakesWithinCredit_A : assert ((take_i & ~ok_o) == '0)
+        else $error("tx: a TLP was started without credits");
+    end
+  end
 
 endmodule

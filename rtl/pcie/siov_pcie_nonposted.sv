@@ -72,7 +72,13 @@ module siov_pcie_nonposted import siov_pcie_pkg::*; #(
   assign valid_o    = passed || pass_i;
   assign accepted_o = passed ? accepted : pass_accepted_i;
 
-  PassedIsHere_A: assert property (@(posedge clk_i) disable iff (!rst_ni) valid_o |-> busy_o)
-    else $error("a non-posted request was let go before it came");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      if (valid_o) begin
+        PassedIsHere_A : assert (busy_o)
+          else $error("a non-posted request was let go before it came");
+      end
+    end
+  end
 
 endmodule

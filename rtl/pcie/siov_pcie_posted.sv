@@ -166,8 +166,13 @@ module siov_pcie_posted import siov_pkg::*, siov_pcie_pkg::*; #(
 
   assign busy_o = valid;
 
-  LineBeforeWrite_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-      line_done |-> line_valid)
-    else $error("posted queue: a write was performed without its payload");
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      if (line_done) begin
+        LineBeforeWrite_A : assert (line_valid)
+          else $error("posted queue: a write was performed without its payload");
+      end
+    end
+  end
 
 endmodule

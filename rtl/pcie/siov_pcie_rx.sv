@@ -186,7 +186,6 @@ module siov_pcie_rx import siov_pkg::*, siov_pcie_pkg::*; (
   // ------------------------------------------------------------------------------------------
   // The port's contract (docs/tlp-port.md)
 
-  // Beats are wide: these look at them in place, where a property would sample them each clock.
 
   logic        refused_q, sop_q;
   hdr_t        hdr_q;

@@ -148,7 +148,6 @@ module siov_pcie_tx import siov_pkg::*, siov_pcie_pkg::*; (
 
   // ------------------------------------------------------------------------------------------
 
-  // Beats are wide: these look at them in place, where a property would sample them each clock.
 
   logic        refused_q, sop_q;
   hdr_t        hdr_q;

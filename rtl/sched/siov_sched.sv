@@ -41,6 +41,16 @@ module siov_sched import siov_pkg::*; (
   output logic            busy_o
 );
 
+  logic clk;
+
+  siov_clk_gate u_clk (
+    .clk_i   (clk_i),
+    .rst_ni  (rst_ni),
+    .need_i  (wake_valid_i || popped_valid_i || busy_o),
+    .watch_i (1'b0),
+    .clk_o   (clk)
+  );
+
   localparam int unsigned NumLists = 2 * MaxGroups;
   localparam int unsigned EngW     = $clog2(MaxEngines);
 
@@ -67,7 +77,7 @@ module siov_sched import siov_pkg::*; (
   logic [GrpW:0]                 take_list;
 
   siov_sched_rounds u_rounds (
-    .clk_i        (clk_i),
+    .clk_i        (clk),
     .rst_ni       (rst_ni),
     .init_o       (init),
     .event_i      (wake_valid_i || popped_valid_i),
@@ -87,7 +97,7 @@ module siov_sched import siov_pkg::*; (
   siov_sched_lists #(
     .NumLists (NumLists)
   ) u_lists (
-    .clk_i         (clk_i),
+    .clk_i         (clk),
     .rst_ni        (rst_ni),
     .append_i      (place),
     .append_list_i (place_list),
@@ -144,7 +154,7 @@ module siov_sched import siov_pkg::*; (
     endcase
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni) begin
       state_q  <= StPick;
       engine_q <= '0;
@@ -160,12 +170,15 @@ module siov_sched import siov_pkg::*; (
 
   // ------------------------------------------------------------------------------------------
 
-  OneEvent_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                               !(wake_valid_i && popped_valid_i))
-    else $error("wake and popped in one clock");
-  PoppedAnswersPop_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                       popped_valid_i |-> state_q == StWait &&
-                                                          popped_adi_i == pop_adi_o)
-    else $error("WQ %0d popped without being asked", popped_adi_i);
+  always_ff @(posedge clk) begin
+    if (rst_ni) begin
+      OneEvent_A : assert (!(wake_valid_i && popped_valid_i))
+        else $error("wake and popped in one clock");
+      if (popped_valid_i) begin
+        PoppedAnswersPop_A : assert (state_q == StWait && popped_adi_i == pop_adi_o)
+          else $error("WQ %0d popped without being asked", popped_adi_i);
+      end
+    end
+  end
 
 endmodule

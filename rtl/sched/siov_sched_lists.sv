@@ -99,14 +99,19 @@ module siov_sched_lists import siov_pkg::*; #(
     end
   end
 
-  InOneList_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                !append_listed)
-    else $error("WQ %0d appended while in a list", append_adi_i);
-  TakeListed_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                 take_i |-> some_q[take_list_i] && head_listed)
-    else $error("taken from list %0d, which is empty", take_list_i);
-  TakeSpacing_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                  take_i && next_valid_q |-> take_list_i != next_list_q)
-    else $error("list %0d taken from in two clocks running", take_list_i);
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      InOneList_A : assert (!append_listed)
+        else $error("WQ %0d appended while in a list", append_adi_i);
+      if (take_i) begin
+        TakeListed_A : assert (some_q[take_list_i] && head_listed)
+          else $error("taken from list %0d, which is empty", take_list_i);
+      end
+      if (take_i && next_valid_q) begin
+        TakeSpacing_A : assert (take_list_i != next_list_q)
+          else $error("list %0d taken from in two clocks running", take_list_i);
+      end
+    end
+  end
 
 endmodule

@@ -106,14 +106,20 @@ module siov_sched_rounds import siov_pkg::*; #(
 
   // ------------------------------------------------------------------------------------------
 
-  NoEventInInit_A: assert property (@(posedge clk_i) disable iff (!rst_ni) init_o |-> !event_i)
-    else $error("event while the rows are being cleared");
-  TurnsWithinPriority_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                          event_q && turn_q |-> turns_before == '0 ||
-                                                                turns_before < prio_q)
-    else $error("WQ %0d has had more turns than its priority", adi_q);
-  RoundStable_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-                                  next_i && place_o |-> next_group_i != group_q)
-    else $error("round of group %0d ends while WQ %0d is being placed", group_q, adi_q);
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      if (init_o) begin
+        NoEventInInit_A : assert (!event_i) else $error("event while the rows are being cleared");
+      end
+      if (event_q && turn_q) begin
+        TurnsWithinPriority_A : assert (turns_before == '0 || turns_before < prio_q)
+          else $error("WQ %0d has had more turns than its priority", adi_q);
+      end
+      if (next_i && place_o) begin
+        RoundStable_A : assert (next_group_i != group_q)
+          else $error("round of group %0d ends while WQ %0d is being placed", group_q, adi_q);
+      end
+    end
+  end
 
 endmodule

@@ -128,7 +128,8 @@ pub fn cxx_flags(variant: Variant) -> Vec<String> {
         format!("-DVM_TRACE={wave}"),
         format!("-DVM_TRACE_FST={wave}"),
     ]);
-    if variant == Variant::Wave {
+    // In a process with the fast model, whose symbols have the same names.
+    if variant != Variant::Fast {
         flags.push("-fno-gnu-unique".to_owned());
     }
     flags

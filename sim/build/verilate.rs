@@ -73,7 +73,7 @@ pub enum Variant {
     Fast,
     /// Writes an FST file. Quicker to compile than `Fast`, slower to run, same cycles.
     Wave,
-    /// For a block bench: quick to compile.
+    /// For tests that need another model than the device as it is: quick to compile.
     Bench,
 }
 
@@ -169,17 +169,21 @@ impl Builder {
             })
     }
 
-    /// A shared object that holds all of one model with waves.
-    pub fn wave_library(&self, top: &Top) -> Result<PathBuf> {
-        let variant = Variant::Wave;
+    /// A shared object that holds all of one model.
+    pub fn library(
+        &self,
+        top: &Top,
+        variant: Variant,
+        replacements: &[Replacement],
+    ) -> Result<PathBuf> {
         let runtime = self.runtime(variant)?;
-        let model = self.model(top, variant, &[])?;
+        let model = self.model(top, variant, replacements)?;
         let shim = self.shim(top, variant, &model)?;
         let mut key = self.key();
         for part in [&runtime, &model, &shim] {
             key.text(&part.display().to_string());
         }
-        let name = format!("lib{}_wave.so", top.name);
+        let name = format!("lib{}_{variant:?}.so", top.name);
         let dir = self
             .cache
             .folder(&format!("{}-so", top.name), &key.hex(), |dir| {
@@ -310,9 +314,9 @@ fn verilator_flags(top: &Top, variant: Variant) -> Vec<String> {
         "fast",
         "-Wno-fatal",
         "--output-split",
-        "8000",
+        "40000",
         "--output-split-cfuncs",
-        "1000",
+        "20000",
         "--top-module",
         top.name,
         "--prefix",

@@ -279,7 +279,9 @@ class Receiver {
     digest_.dws += tlp.size();
     digest_.add(current_.sop);
     digest_.add(current_.eop);
-    for (uint32_t dw : tlp) digest_.add(dw);
+    size_t i = 0;
+    for (; i + 1 < tlp.size(); i += 2) digest_.add(uint64_t{tlp[i + 1]} << 32 | tlp[i]);
+    if (i < tlp.size()) digest_.add(tlp[i]);
     if (keep_) {
       ready_.push(current_);
     } else {

@@ -39,8 +39,8 @@ pub enum Error {
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// The model with waves could not be built.
-    #[error("building the model with waves: {0}")]
+    /// A model that is loaded at run time could not be built.
+    #[error("building a model: {0}")]
     Build(#[from] BuildError),
     /// The RTL was edited after this program was built.
     #[error("this program was built from RTL {built}, the sources are now {found}: build it again")]
@@ -50,7 +50,7 @@ pub enum Error {
         /// The same hash over the sources as they are.
         found: String,
     },
-    /// The model with waves could not be loaded.
+    /// A model could not be loaded.
     #[error("loading {}: {source}", path.display())]
     Load {
         /// The shared object.

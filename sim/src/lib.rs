@@ -13,6 +13,7 @@
 mod build_tests;
 mod error;
 mod ffi;
+mod library;
 mod model;
 pub mod rv32;
 #[cfg(test)]
@@ -21,9 +22,8 @@ mod straps;
 #[path = "../build/verilate.rs"]
 #[allow(dead_code, reason = "build.rs uses the rest")]
 mod verilate;
-mod wave;
 
 pub use error::Error;
 pub use model::{BUILD_ID, Config, CreditLimit, Credits, Digest, Model, Sent, Stop, StopOn, Tlp};
 pub use straps::{PROFILES, Profile, Straps};
-pub use verilate::BuildError;
+pub use verilate::{BuildError, Replacement};

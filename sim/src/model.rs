@@ -13,8 +13,9 @@ use libloading::Library;
 
 use crate::error::Error;
 use crate::ffi::{self, Api, Raw};
+use crate::library;
 use crate::straps::Straps;
-use crate::wave;
+use crate::verilate::{Replacement, Variant};
 
 /// Names the RTL and C++ that this program simulates. Equal IDs give equal cycles.
 pub const BUILD_ID: &str = env!("SIOV_BUILD_ID");
@@ -145,7 +146,7 @@ impl Model {
     pub fn new(config: &Config) -> Result<Self, Error> {
         let (library, api) = match &config.wave {
             Some(_) => {
-                let (library, api) = wave::load()?;
+                let (library, api) = library::load_device(Variant::Wave, &[])?;
                 (Some(library), api)
             }
             // SAFETY: gives the address of a constant.
@@ -153,6 +154,18 @@ impl Model {
         };
         // SAFETY: the table lives as long as the program or, in `library`, as the model.
         Self::with_api(unsafe { &*api }, library, config)
+    }
+
+    /// The same of a device of which some RTL is replaced, for tests that hold the device against
+    /// it. Builds that first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::new`]. Such a model has no waves: [`Config::wave`] is refused.
+    pub fn with_replacements(config: &Config, rtl: &[Replacement]) -> Result<Self, Error> {
+        let (library, api) = library::load_device(Variant::Bench, rtl)?;
+        // SAFETY: the table lives as long as `library`, which the model keeps.
+        Self::with_api(unsafe { &*api }, Some(library), config)
     }
 
     pub(crate) fn with_api(

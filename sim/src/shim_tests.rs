@@ -6,8 +6,8 @@
 
 use std::path::PathBuf;
 
-use crate::verilate::LOOPBACK;
-use crate::{Config, CreditLimit, Credits, Error, Model, Stop, StopOn, Straps, ffi, wave};
+use crate::verilate::{LOOPBACK, Variant};
+use crate::{Config, CreditLimit, Credits, Error, Model, Stop, StopOn, Straps, ffi, library};
 
 const ON_TLP: StopOn = StopOn {
     tlp: true,
@@ -520,7 +520,7 @@ fn wave_shows_the_port_and_changes_no_cycle() {
         firmware,
         wave: Some(fst.clone()),
     };
-    let (library, api) = wave::load_top(&LOOPBACK).unwrap();
+    let (library, api) = library::load(&LOOPBACK, Variant::Wave, &[]).unwrap();
     // SAFETY: the table is in the library, which the model keeps.
     let mut waved = Model::with_api(unsafe { &*api }, Some(library), &config).unwrap();
     let mut plain = loopback();
@@ -556,7 +556,7 @@ fn wave_that_cannot_be_written_is_an_error() {
         firmware,
         wave: Some(dir.path().join("missing/loopback.fst")),
     };
-    let (library, api) = wave::load_top(&LOOPBACK).unwrap();
+    let (library, api) = library::load(&LOOPBACK, Variant::Wave, &[]).unwrap();
 
     // SAFETY: as above.
     let error = Model::with_api(unsafe { &*api }, Some(library), &config).unwrap_err();

@@ -53,6 +53,7 @@ mod scenarios;
 mod scheduling;
 mod shared_commands;
 mod shared_portals;
+mod sleep;
 mod snapshots;
 mod stop;
 mod stray_tlps;

@@ -86,6 +86,7 @@ module siov_pcie_bench import siov_pkg::*; (
     .clk_i             (clk_i),
     .rst_ni            (rst_ni),
     .strap_i           (strap_i),
+    .strap_o           (),
     .rx_valid_i        (rx_valid_i),
     .rx_ready_o        (rx_ready_o),
     .rx_np_ready_o     (rx_np_ready_o),

@@ -205,7 +205,7 @@ static TABLE: &[Row] = &[
         "(rec_valid && rec_ready && !MUTANT),",
     ),
     mutant(
-        "siov_dma_xlat.ItemHeld_A",
+        "siov_dma_queue.RowHeld_A",
         &DMA,
         "fills_wait_while_the_host_takes_nothing",
         "dma/siov_dma_queue.sv",

@@ -2,8 +2,8 @@
 // Licensed under the Apache License, Version 2.0, see LICENSE for details.
 // SPDX-License-Identifier: Apache-2.0
 
-//! The model with waves: built when it is first asked for, loaded at run time. Most people never
-//! need it, and it takes a while to compile.
+//! Models other than the fast one: built when they are first asked for, loaded at run time. Most
+//! people never need the one with waves, and it takes a while to compile.
 
 use std::path::Path;
 
@@ -12,13 +12,16 @@ use libloading::{Library, Symbol};
 use crate::error::Error;
 use crate::ffi::{Api, GetApi};
 use crate::model::BUILD_ID;
-use crate::verilate::{Builder, ENDPOINT, Top};
+use crate::verilate::{Builder, ENDPOINT, Replacement, Top, Variant};
 
 const ROOT: &str = env!("SIOV_ROOT");
 const CACHE: &str = env!("SIOV_MODEL_CACHE");
 
-/// The device with waves. The library must outlive the table.
-pub fn load() -> Result<(Library, *const Api), Error> {
+/// The device. The library must outlive the table.
+pub fn load_device(
+    variant: Variant,
+    replacements: &[Replacement],
+) -> Result<(Library, *const Api), Error> {
     let found = Builder::source_id(Path::new(ROOT), &ENDPOINT)?;
     if found != BUILD_ID {
         return Err(Error::Stale {
@@ -26,13 +29,17 @@ pub fn load() -> Result<(Library, *const Api), Error> {
             found,
         });
     }
-    load_top(&ENDPOINT)
+    load(&ENDPOINT, variant, replacements)
 }
 
-pub fn load_top(top: &Top) -> Result<(Library, *const Api), Error> {
+pub fn load(
+    top: &Top,
+    variant: Variant,
+    replacements: &[Replacement],
+) -> Result<(Library, *const Api), Error> {
     let jobs = std::thread::available_parallelism().map_or(1, |n| n.get());
     let builder = Builder::new(Path::new(ROOT), Path::new(CACHE), jobs)?;
-    let path = builder.wave_library(top)?;
+    let path = builder.library(top, variant, replacements)?;
     let error = |source| Error::Load {
         path: path.clone(),
         source,
