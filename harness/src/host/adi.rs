@@ -10,16 +10,17 @@ use tokio::sync::mpsc;
 
 use super::configure::WqOwner;
 use super::interrupt::ImsEntry;
-use super::{AddressSpace, Driver, DriverError, PostedInterrupts, WqConfig};
-use crate::dsa::{Command, InterruptTable, PortalPage, SoftwareError, portal_address};
+use super::{AddressSpace, Driver, DriverError, PostedInterrupts, Wq, WqConfig};
+use crate::dsa::{Command, InterruptTable, SoftwareError};
 use crate::iommu::entry::DomainId;
 use crate::pcie::{Msi, MsiVector, Pasid};
 
 /// A dedicated queue with its portal pages, the PASID on all its DMA, and one interrupt.
+pub type Adi = Wq<Dedicated>;
+
+/// What a dedicated queue has of its own.
 #[derive(Debug)]
-pub struct Adi {
-    driver: Rc<Driver>,
-    wq: WqConfig,
+pub struct Dedicated {
     pasid: Pasid,
     domain: DomainId,
     interrupt: ImsEntry,
@@ -42,11 +43,13 @@ impl Driver {
         let errors = self.own_errors(wq.index);
         let adi = Adi {
             driver: Rc::clone(self),
-            wq,
-            pasid,
-            domain: space.domain,
-            interrupt,
-            blocks_on_fault,
+            config: wq,
+            kind: Dedicated {
+                pasid,
+                domain: space.domain,
+                interrupt,
+                blocks_on_fault,
+            },
         };
         Ok((adi, errors))
     }
@@ -71,83 +74,50 @@ impl Driver {
 }
 
 impl Adi {
-    /// The driver it comes from.
-    pub fn driver(&self) -> &Rc<Driver> {
-        &self.driver
-    }
-
-    /// Its queue.
-    pub fn wq(&self) -> &WqConfig {
-        &self.wq
-    }
-
     /// Whether its descriptors may wait for pages.
     pub fn blocks_on_fault(&self) -> bool {
-        self.blocks_on_fault
+        self.kind.blocks_on_fault
     }
 
     /// The PASID on all its requests.
     pub fn pasid(&self) -> Pasid {
-        self.pasid
-    }
-
-    /// Physical address of one of its portal pages.
-    pub fn portal(&self, page: PortalPage) -> u64 {
-        self.driver.portals + portal_address(self.wq.index, page)
-    }
-
-    /// Lets the queue accept descriptors.
-    pub async fn enable(&self) -> Result<(), DriverError> {
-        self.run(Command::EnableWq(self.wq.index)).await
-    }
-
-    /// Finishes the queue's descriptors and disables it.
-    pub async fn disable(&self) -> Result<(), DriverError> {
-        self.run(Command::DisableWq(self.wq.index)).await
-    }
-
-    /// Waits until everything submitted has its effect: data, records, interrupts.
-    pub async fn drain(&self) -> Result<(), DriverError> {
-        self.run(Command::DrainWq(self.wq.index)).await
-    }
-
-    /// Abandons the queue's descriptors.
-    pub async fn abort(&self) -> Result<(), DriverError> {
-        self.run(Command::AbortWq(self.wq.index)).await
+        self.kind.pasid
     }
 
     /// Abandons everything and returns to the state after assignment, whatever the owner did.
     pub async fn reset(&self) -> Result<(), DriverError> {
-        self.run(Command::ResetWq(self.wq.index)).await?;
-        self.driver.quiet_ims(&self.interrupt).await?;
-        let owner = WqOwner::Pasid(self.pasid);
+        self.run(Command::ResetWq(self.config.index)).await?;
+        self.driver.quiet_ims(&self.kind.interrupt).await?;
+        let owner = WqOwner::Pasid(self.kind.pasid);
         self.driver
-            .program_wq(&self.wq, owner, self.blocks_on_fault);
+            .program_wq(&self.config, owner, self.kind.blocks_on_fault);
         Ok(())
     }
 
     /// The handle for the interrupt that descriptors of this ADI may ask for.
     pub async fn request_interrupt_handle(&self) -> Result<u16, DriverError> {
-        self.driver.ims_handle(&self.interrupt, self.wq.index).await
+        self.driver
+            .ims_handle(&self.kind.interrupt, self.config.index)
+            .await
     }
 
     /// Gives the handle back.
     pub async fn release_interrupt_handle(&self) -> Result<(), DriverError> {
         self.run(Command::ReleaseInterruptHandle(
             InterruptTable::Ims,
-            self.interrupt.index,
+            self.kind.interrupt.index,
         ))
         .await
     }
 
     /// The vector of the host that its interrupt leads to, unless it was routed to a guest.
     pub fn vector(&self) -> &MsiVector {
-        &self.interrupt.vector
+        &self.kind.interrupt.vector
     }
 
     /// The message that the device sends for its interrupt.
     pub fn message(&self) -> Msi {
-        self.interrupt.message()
+        self.kind.interrupt.message()
     }
 
     /// Posts its interrupt as `vector` of a virtual CPU from now on.
@@ -156,28 +126,26 @@ impl Adi {
         to: &PostedInterrupts,
         vector: u8,
     ) -> Result<(), DriverError> {
-        self.driver.route_ims(&self.interrupt, to, vector).await
+        self.driver
+            .route_ims(&self.kind.interrupt, to, vector)
+            .await
     }
 
     /// Masks or unmasks its interrupt.
     pub fn mask_interrupt(&self, masked: bool) {
-        self.driver.set_ims_mask(&self.interrupt, masked);
+        self.driver.set_ims_mask(&self.kind.interrupt, masked);
     }
 
     /// Whether its interrupt waits for the mask to be lifted.
     pub async fn interrupt_pending(&self) -> Result<bool, DriverError> {
-        self.driver.ims_pending(&self.interrupt).await
+        self.driver.ims_pending(&self.kind.interrupt).await
     }
 
     /// Takes the ADI from its owner: nothing of it works afterwards. The PASID is not used again.
     pub async fn revoke(&self) -> Result<(), DriverError> {
-        self.run(Command::ResetWq(self.wq.index)).await?;
+        self.run(Command::ResetWq(self.config.index)).await?;
         self.release_interrupt_handle().await?;
-        self.driver.free_ims(&self.interrupt).await?;
-        self.driver.detach(self.pasid, self.domain).await
-    }
-
-    async fn run(&self, command: Command) -> Result<(), DriverError> {
-        self.driver.command(command).await.map(drop)
+        self.driver.free_ims(&self.kind.interrupt).await?;
+        self.driver.detach(self.kind.pasid, self.kind.domain).await
     }
 }

@@ -24,15 +24,17 @@ mod probe;
 mod registers;
 mod reset;
 mod shared;
+mod wq;
 
 pub use address_space::AddressSpace;
-pub use adi::Adi;
+pub use adi::{Adi, Dedicated};
 pub use configure::WqConfig;
 pub use error::DriverError;
 pub use page_request::{Demand, Paged};
 pub use posted::PostedInterrupts;
 pub use probe::{Capabilities, Driver};
-pub use shared::{SharedWq, Submitter};
+pub use shared::{Shared, SharedWq, Submitter};
+pub use wq::Wq;
 
 #[cfg(test)]
 mod tests;

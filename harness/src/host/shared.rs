@@ -11,18 +11,18 @@ use tokio::sync::mpsc;
 
 use super::configure::WqOwner;
 use super::interrupt::ImsEntry;
-use super::{AddressSpace, Driver, DriverError, WqConfig};
+use super::{AddressSpace, Driver, DriverError, Wq, WqConfig};
 use crate::dsa::{Command, Descriptor, InterruptTable, PortalPage, SoftwareError, portal_address};
 use crate::iommu::entry::DomainId;
 use crate::pcie::{AccessError, Enqcmd, MsiVector, Pasid};
 
 /// A queue that belongs to nobody: whoever may reach a portal page of it submits under the PASID
 /// that the CPU puts into the descriptor.
+pub type SharedWq = Wq<Shared>;
+
+/// What a shared queue has of its own: nothing, as each submitter brings it.
 #[derive(Debug)]
-pub struct SharedWq {
-    driver: Rc<Driver>,
-    wq: WqConfig,
-}
+pub struct Shared;
 
 impl Driver {
     /// Makes a configured queue a shared one, of which limited portals may fill `threshold`
@@ -36,7 +36,8 @@ impl Driver {
         self.program_wq(&wq, WqOwner::Submitters, false);
         let shared = SharedWq {
             driver: Rc::clone(self),
-            wq,
+            config: wq,
+            kind: Shared,
         };
         shared.set_threshold(threshold);
         let errors = self.own_errors(wq.index);
@@ -45,35 +46,10 @@ impl Driver {
 }
 
 impl SharedWq {
-    /// The driver it comes from.
-    pub fn driver(&self) -> &Rc<Driver> {
-        &self.driver
-    }
-
     /// Lets limited portals fill so many entries from now on.
     pub fn set_threshold(&self, entries: u16) {
-        let offset = self.driver.wqcfg(self.wq.index) + regs::SIOV_WQCFG_THRESHOLD_OFFSET;
+        let offset = self.driver.wqcfg(self.config.index) + regs::SIOV_WQCFG_THRESHOLD_OFFSET;
         self.driver.registers.write32(offset, entries.into());
-    }
-
-    /// Lets the queue accept descriptors.
-    pub async fn enable(&self) -> Result<(), DriverError> {
-        self.run(Command::EnableWq(self.wq.index)).await
-    }
-
-    /// Finishes the queue's descriptors and disables it.
-    pub async fn disable(&self) -> Result<(), DriverError> {
-        self.run(Command::DisableWq(self.wq.index)).await
-    }
-
-    /// Waits until everything accepted so far has its effect, whosever it is.
-    pub async fn drain(&self) -> Result<(), DriverError> {
-        self.run(Command::DrainWq(self.wq.index)).await
-    }
-
-    /// Abandons what is queued, whosever it is.
-    pub async fn abort(&self) -> Result<(), DriverError> {
-        self.run(Command::AbortWq(self.wq.index)).await
     }
 
     /// Lets the owner of an address space submit: a PASID that translates through the space, and an
@@ -82,15 +58,11 @@ impl SharedWq {
         let (pasid, interrupt) = self.driver.new_identity(space)?;
         Ok(Submitter {
             driver: Rc::clone(&self.driver),
-            wq: self.wq.index,
+            wq: self.config.index,
             pasid,
             domain: space.domain,
             interrupt,
         })
-    }
-
-    async fn run(&self, command: Command) -> Result<(), DriverError> {
-        self.driver.command(command).await.map(drop)
     }
 }
 
