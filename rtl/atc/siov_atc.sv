@@ -217,7 +217,7 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
     .rst_ni       (rst_ni),
     .strap_i      (strap_i),
     .fn_i         (fn_i),
-    .go_i         (!quiesce_i),
+    .go_i         (!fn_i.d3hot && !quiesce_i),
     .req_valid_i  (rx_msg_valid_i && rx_msg_i.code == MsgInvalidate),
     .req_i        (rx_msg_i),
     .clearing_o   (clearing),

@@ -42,6 +42,7 @@ mod own_tables;
 mod page_faults;
 mod permissions;
 mod portals;
+mod power;
 mod quotas;
 mod records;
 mod registers;

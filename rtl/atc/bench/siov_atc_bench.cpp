@@ -561,6 +561,18 @@ CASE(invalidation_with_ats_disabled_is_completed) {
   CHECK(b.next(b.inv_completions).itags == 1u << 8);
 }
 
+CASE(invalidation_in_d3hot_is_swept_then_and_completed_in_d0) {
+  AtcBench& b = room();
+  fill(b, lookup(0x50), leaf_at(0x50, 1));
+  b.top.fn_d3hot_i = 1;
+  b.messages.push_back(b.invalidate(7, kPasid, 0x50, 0));
+  b.run(500);
+  CHECK(b.inv_completions.empty() && b.look_up(lookup(0x50)).kind == kWait);
+
+  b.top.fn_d3hot_i = 0;
+  CHECK(b.next(b.inv_completions).itags == 1u << 7);
+}
+
 CASE(completion_waits_for_the_old_epoch) {
   AtcBench& b = room();
   const Answer hit = fill(b, lookup(0x50), leaf_at(0x50, 1));

@@ -13,6 +13,7 @@ module siov_atc_bench import siov_pkg::*; (
 
   input  logic [15:0] fn_rid_i,
   input  logic        fn_bme_i,
+  input  logic        fn_d3hot_i,
   input  logic        fn_ext_tag_i,
   input  logic        fn_tag10_i,
   input  logic        fn_cto_dis_i,
@@ -98,6 +99,7 @@ module siov_atc_bench import siov_pkg::*; (
     fn.rid       = fn_rid_i;
     fn.mse       = 1'b1;
     fn.bme       = fn_bme_i;
+    fn.d3hot     = fn_d3hot_i;
     fn.ext_tag   = fn_ext_tag_i;
     fn.tag10     = fn_tag10_i;
     fn.cto_value = 4'h1;  // 4,096 clocks

@@ -5,7 +5,7 @@
 //! The benches' own checks must be seen to fail. Each row is a mistake in the RTL that no assertion
 //! knows of, and the case that must notice it.
 
-use crate::blocks::{BAR0, DMA, FRONT, IRQ, PCIE};
+use crate::blocks::{ATC, BAR0, DMA, FRONT, IRQ, PCIE};
 use crate::command;
 use crate::mutants::{self, Mutant};
 use crate::verilate::Top;
@@ -201,6 +201,13 @@ static TABLE: &[Row] = &[
         "mgmt/siov_cfg_tables.sv",
         "(req_i.fw ? 8'hff",
         "(req_i.fw || MUTANT ? 8'hff",
+    ),
+    row(
+        &ATC,
+        "invalidation_in_d3hot_is_swept_then_and_completed_in_d0",
+        "atc/siov_atc.sv",
+        "(!fn_i.d3hot && !quiesce_i),",
+        "((!fn_i.d3hot || MUTANT) && !quiesce_i),",
     ),
 ];
 

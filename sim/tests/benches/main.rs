@@ -257,6 +257,7 @@ bench! { atc ATC:
     invalidation_of_a_part_drops_the_whole_page
     invalidation_with_pasid_disabled_is_just_completed
     invalidation_with_ats_disabled_is_completed
+    invalidation_in_d3hot_is_swept_then_and_completed_in_d0
     completion_waits_for_the_old_epoch
     requests_swept_meanwhile_are_completed_together
     completion_goes_in_every_class_that_carried_writes
