@@ -63,14 +63,14 @@ fn guests_work_without_traps_once_they_are_set_up() {
 fn storm_of_page_faults_costs_a_neighbour_at_most_5_percent() {
     let report = play(&shipped("page_fault_storm"));
 
-    let requests = report.page_requests.unwrap();
-    assert!(requests.requests > 900, "{requests:?}");
     let [alice, mallory, bob] = report.vdevs.as_slice() else {
         panic!("{:?}", report.vdevs);
     };
     assert!(alice.page_requests.unwrap().success > 200);
-    assert!(mallory.page_requests.unwrap().invalid_request > 256);
     assert_eq!(mallory.errors, mallory.descriptors);
+    // For each source and each destination once, although the host invalidates meanwhile.
+    let refused = mallory.page_requests.unwrap().invalid_request;
+    assert_eq!(refused, 2 * mallory.descriptors);
     assert_eq!(bob.page_requests.unwrap().requests, 0);
     let bob = bob.beside_page_requests.unwrap();
     assert!(bob.meanwhile <= 1.05 * bob.before, "{bob:?}");

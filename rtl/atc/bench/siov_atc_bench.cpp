@@ -726,6 +726,28 @@ CASE(refused_page_request_ends_the_lookup) {
   CHECK(a.kind == kFaulted && a.status == kRefused && b.pri_failures == 0);
 }
 
+CASE(refusal_that_a_job_was_woken_for_outlives_an_invalidation) {
+  AtcBench& b = room();
+  b.look_up(lookup(0x50, false, true));
+  deny(b);
+  b.messages.push_back(b.prg_response(b.next(b.page_requests).prg, 1, kPasid));
+  b.next(b.wakes);
+  b.messages.push_back(b.invalidate(0, kNone, 0, 52));
+  b.next(b.inv_completions);
+
+  CHECK(b.look_up(lookup(0x50, false, true)).status == kRefused);
+  CHECK(look_up_afresh(b, lookup(0x50, false, true)).kind == kWait);  // for the next job it is news
+}
+
+CASE(translation_that_a_job_was_woken_for_does_not_outlive_an_invalidation) {
+  AtcBench& b = room();
+  fill(b, lookup(0x50), leaf_at(0x50, 1));
+  b.messages.push_back(b.invalidate(0, kPasid, 0x50, 0));
+  b.next(b.inv_completions);
+
+  CHECK(b.look_up(lookup(0x50)).kind == kWait);
+}
+
 CASE(success_without_a_page_is_not_believed_for_ever) {
   AtcBench& b = room();
   b.look_up(lookup(0x50, false, true));

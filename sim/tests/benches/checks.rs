@@ -209,6 +209,20 @@ static TABLE: &[Row] = &[
         "(!fn_i.d3hot && !quiesce_i),",
         "((!fn_i.d3hot || MUTANT) && !quiesce_i),",
     ),
+    row(
+        &ATC,
+        "refusal_that_a_job_was_woken_for_outlives_an_invalidation",
+        "atc/siov_atc_held.sv",
+        "|| fault_q[rjob_q][roperand_q];",
+        "|| (fault_q[rjob_q][roperand_q] && !MUTANT);",
+    ),
+    row(
+        &ATC,
+        "translation_that_a_job_was_woken_for_does_not_outlive_an_invalidation",
+        "atc/siov_atc_held.sv",
+        "(wdata_i.fault ? operand",
+        "(wdata_i.fault || MUTANT ? operand",
+    ),
 ];
 
 pub fn mutants() -> impl Iterator<Item = &'static Mutant> {

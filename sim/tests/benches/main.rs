@@ -268,6 +268,8 @@ bench! { atc ATC:
     page_request_asks_for_what_is_missing
     fault_that_may_not_block_is_told_at_once
     refused_page_request_ends_the_lookup
+    refusal_that_a_job_was_woken_for_outlives_an_invalidation
+    translation_that_a_job_was_woken_for_does_not_outlive_an_invalidation
     success_without_a_page_is_not_believed_for_ever
     failure_ends_all_page_requests
     page_request_not_offered_when_pri_is_disabled_never_is
