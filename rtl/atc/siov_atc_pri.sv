@@ -68,6 +68,7 @@ module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*; (
   prgs_t refused_q;   // as the response was Invalid Request,
   prgs_t failed_q;    // or there was none of use
   prgs_t stale_q;     // its wait has ended without response
+  prgs_t more_q;      // whoever asked had another group already
   logic  off_q;       // Response Failure: until PRI is enabled again
   logic  on, pri_en_q;
 
@@ -97,16 +98,18 @@ module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*; (
 
   // What is outstanding, and what of it counts towards the head's share: its ADI's, of stale ones
   // those of the same PASID only, as a former owner's are not the next one's.
-  logic [PrgW:0] outstanding, held;
+  logic [PrgW:0] outstanding, more, held;
   logic          same_page;
 
   always_comb begin
     outstanding = '0;
+    more        = '0;
     held        = '0;
     same_page   = 1'b0;
     if (head_valid) begin
       for (int unsigned i = 0; i < NumPrgs; i++) begin
         if (sent_q[i]) outstanding = outstanding + 1'b1;
+        if (sent_q[i] && more_q[i]) more = more + 1'b1;
         if ((sent_q[i] || answered_q[i]) &&
             prg_q[i].lk.tenant.adi == head.miss.lk.tenant.adi) begin
           if (!stale_q[i]) begin
@@ -123,21 +126,20 @@ module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*; (
     end
   end
 
-  // The share: a quarter of what nobody has, so that several that are never answered leave some to
-  // the others. One at least, as long as there is one.
-  logic [PrgW:0] limit, unused, share;
+  // The share. Half of the groups are for ADIs that have none, one each. Of the other half an ADI
+  // may take more, 4 in all, if it has no more than half of what is left there. So whose page
+  // requests are never answered leaves others some; and nobody is left without one by fewer ADIs
+  // than half of the groups.
+  logic [PrgW:0] limit, more_limit, more_left;
   logic          over_share;
 
-  assign limit  = fn_i.pri_alloc < 16'(NumPrgs) ? fn_i.pri_alloc[PrgW:0] : (PrgW + 1)'(NumPrgs);
-  assign unused = outstanding < limit ? limit - outstanding : '0;
+  assign limit      = fn_i.pri_alloc < 16'(NumPrgs) ? fn_i.pri_alloc[PrgW:0]
+                                                    : (PrgW + 1)'(NumPrgs);
+  assign more_limit = limit / 2;
+  assign more_left  = more < more_limit ? more_limit - more : '0;
 
-  always_comb begin
-    share = unused / 4;
-    if (share > (PrgW + 1)'(PrgsPerAdi)) share = (PrgW + 1)'(PrgsPerAdi);
-    if (share == '0) share = (PrgW + 1)'(unused != '0);
-  end
-
-  assign over_share = held >= share;
+  assign over_share = outstanding >= limit || held >= (PrgW + 1)'(PrgsPerAdi) ||
+                      (held != '0 && held > more_left / 2);
 
   // --- groups -----------------------------------------------------------------------------------
 
@@ -252,7 +254,10 @@ module siov_atc_pri import siov_pkg::*, siov_atc_pkg::*; (
   end
 
   always_ff @(posedge clk_i) begin
-    if (send) prg_q[free_prg] <= head.miss;
+    if (send) begin
+      prg_q[free_prg]  <= head.miss;
+      more_q[free_prg] <= held != '0;
+    end
     refused_q <= (refused_q & ~sent_q) | refused_set;
     failed_q  <= (failed_q & ~sent_q) | (failure || reset_i ? sent_q : '0);
   end

@@ -284,6 +284,23 @@ fn tenant_has_4_page_requests_outstanding_at_most() {
     });
 }
 
+#[test]
+fn tenant_gets_its_page_however_long_all_15_others_wait_for_theirs() {
+    let bench = Bench::new();
+    bench.run(async {
+        let [late, hogs @ ..] = bench.blocking::<16>(ALLOCATION).await;
+        for hog in &hogs {
+            fault_for_ever(hog, 8);
+            bench.host.sleep(2_000).await;
+        }
+        provide(&late, 0);
+
+        let record = late.run(blocking(Descriptor::fill(0, ABSENT, 64))).await;
+
+        assert_eq!(record.status(), Status::SUCCESS);
+    });
+}
+
 /// Moves 4 KiB 16 times at once.
 pub async fn move_16_times(tenant: &Tenant) {
     for slot in 0..16 {

@@ -841,12 +841,12 @@ CASE(response_to_nothing_is_unexpected) {
 CASE(allocation_is_obeyed_and_shared) {
   AtcBench& b = room();
   uint32_t job = 0;
-  // Each may have one more than a quarter of what is left, but at least one and at most 4.
+  // One each; and of one half, one more than half of what is left of it, and 4 in all.
   struct Row {
     uint32_t allocation, in_use, most;
   };
-  for (const Row& row : {Row{1, 1, 1}, Row{3, 3, 1}, Row{9, 9, 2}, Row{12, 12, 2}, Row{31, 26, 4},
-                         Row{512, 27, 4}}) {
+  for (const Row& row : {Row{1, 1, 1}, Row{3, 3, 1}, Row{9, 9, 2}, Row{12, 12, 3}, Row{31, 24, 4},
+                         Row{512, 25, 4}}) {
     b.top.fn_pri_alloc_i = row.allocation;
     std::map<int, int> of_adi;
     for (uint16_t adi = 0; adi < 10; ++adi) {
@@ -899,6 +899,28 @@ CASE(many_that_fault_for_ever_leave_page_requests_to_others) {
 
   fault(b, 100, 1, {12, 0x200, false});
   CHECK(b.next(b.page_requests, 300).pasid == 0x200);
+}
+
+CASE(half_as_many_adis_as_there_are_page_requests_have_one_each_whatever_others_take) {
+  for (uint32_t allocation : {1u, 2u, 7u, 8u, 32u}) {
+    AtcBench& b = room();
+    b.top.fn_pri_alloc_i = allocation;
+    std::set<int> served;
+    // They come one after the other, and nothing is ever answered.
+    const auto adis = static_cast<uint16_t>((allocation + 1) / 2);
+    for (uint16_t adi = 0; adi < adis; ++adi) {
+      fault(b, adi * 8, 8, {adi, 0x100 + adi, false});
+      b.run(200);
+    }
+    for (const PageRequest& p : b.page_requests) served.insert(p.pasid);
+    CHECK(served.size() == adis, "%u: %zu", allocation, served.size());
+    // End them all, for the next row.
+    b.top.fn_pri_en_i = 0;
+    b.top.pri_reset_i = 1;
+    b.run(1000);
+    b.page_requests.clear();
+    b.wakes.clear();
+  }
 }
 
 CASE(page_of_one_submitter_holds_up_no_other_of_its_adi) {

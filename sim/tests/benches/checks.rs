@@ -223,6 +223,13 @@ static TABLE: &[Row] = &[
         "(wdata_i.fault ? operand",
         "(wdata_i.fault || MUTANT ? operand",
     ),
+    row(
+        &ATC,
+        "half_as_many_adis_as_there_are_page_requests_have_one_each_whatever_others_take",
+        "atc/siov_atc_pri.sv",
+        "more_limit = limit / 2;",
+        "more_limit = MUTANT ? limit : limit / 2;",
+    ),
 ];
 
 pub fn mutants() -> impl Iterator<Item = &'static Mutant> {

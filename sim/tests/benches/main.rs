@@ -277,6 +277,7 @@ bench! { atc ATC:
     allocation_is_obeyed_and_shared
     adi_that_faults_for_ever_holds_up_nobody
     many_that_fault_for_ever_leave_page_requests_to_others
+    half_as_many_adis_as_there_are_page_requests_have_one_each_whatever_others_take
     page_of_one_submitter_holds_up_no_other_of_its_adi
     waiters_for_one_page_share_a_page_request
     who_is_stopped_waits_for_no_page

@@ -39,8 +39,8 @@ pub static TABLE: &[Row] = &[
         &ATC,
         "allocation_is_obeyed_and_shared",
         "atc/siov_atc_pri.sv",
-        "assign over_share = held >= share;",
-        "assign over_share = held >= share && !MUTANT;",
+        "over_share = outstanding >= limit ||",
+        "over_share = (outstanding >= limit && !MUTANT) ||",
     ),
     violation(
         "siov_atc_pri.OneMarker_A",
