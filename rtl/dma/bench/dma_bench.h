@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "Vsiov_dma_bench.h"
+#include "dma_atc.h"
 #include "dma_host.h"
 
 /// How engine and host behave.
@@ -28,6 +29,8 @@ struct Surroundings {
   bool stalls = false;                   // neither reads nor writes are taken for a while
   int slow_adi = -1;                     // its reads wait this long:
   uint32_t slow_latency = 0;
+  bool ats = false;                      // pages are looked up in `DmaBench::atc`
+  uint32_t logs = 0;                     // percent of jobs
 };
 
 /// The room, and all around it. Checks every TLP against the jobs that are open.
@@ -42,6 +45,21 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
   std::deque<Job> to_do;
   uint64_t jobs_done = 0, jobs_failed = 0, reads_sent = 0;
   std::array<uint64_t, 1024> done_of_adi = {};
+  MockAtc atc;
+  uint64_t faults = 0, records_lost = 0;
+
+  /// How a job ended, or a record.
+  struct End {
+    uint32_t id, status;
+    bool write;
+    uint32_t done;
+    uint64_t page;
+  };
+  std::deque<End> job_ends, record_ends;
+  /// What posted TLPs there were.
+  enum Sent { kData, kRecord, kEntry, kMessage };
+  std::deque<Sent> sent;
+  bool halt = false;
 
   void reset() {
     top.rst_ni = 0;
@@ -55,7 +73,7 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
   void run() {
     uint64_t limit = siov::bench::cycle + 3'000'000;
     while (!to_do.empty() || !jobs.empty() || !records_.empty() || !records_sent_.empty() ||
-           !messages_.empty() || !messages_sent_.empty() || !cpl_.empty()) {
+           !messages_.empty() || !messages_sent_.empty() || !entries_.empty() || !cpl_.empty()) {
       clock();
       CHECK(siov::bench::cycle < limit, "%zu jobs open", jobs.size());
     }
@@ -70,8 +88,9 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
     if (around.one_link) share_link();
     check_stream(np_, top.np_tx_valid_o, top.np_tx_ready_i, top.np_tx_o);
     check_stream(p_, top.p_tx_valid_o, top.p_tx_ready_i, top.p_tx_o);
-    CHECK(top.busy_o || jobs.empty());
+    CHECK(top.busy_o || jobs.empty() || halt);  // Halt throws jobs away
     CHECK(top.np_pending_o || reads_.empty());
+    if (around.ats) sample_atc();
     take_inputs();
     take_writes();
     if (top.done_valid_o && top.done_ready_i) end_job();
@@ -88,6 +107,7 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
     top.job_adi_i = job.tenant.adi;
     top.job_fill_i = job.fill;
     top.job_strict_i = job.strict;
+    top.job_block_i = job.block;
     top.job_tc_src_i = job.tc_src;
     top.job_tc_dst_i = job.tc_dst;
     top.job_src_i = job.src;
@@ -96,11 +116,31 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
     top.job_len_i = job.len;
   }
 
+  void add_record(uint32_t id, uint64_t addr, const Tenant& tenant) {
+    Record record = {id, addr, tenant, below(8), {}};
+    for (uint32_t& word : record.data) word = static_cast<uint32_t>(random_bits());
+    records_.push_back(record);
+  }
+
+  void add_entry(uint64_t addr, const Tenant& tenant) {
+    Entry entry = {addr, tenant, {}};
+    for (uint32_t& word : entry.data) word = static_cast<uint32_t>(random_bits());
+    entries_.push_back(entry);
+  }
+
+  void add_message() {
+    const uint32_t data = static_cast<uint32_t>(random_bits());
+    messages_.push_back({0xfee00000 | (below(1 << 20) & ~3u), data});
+  }
+
  private:
   void drive() {
     if (around.holds) {
       bme_ = bme_ != percent(bme_ ? 1 : 10);
       quiesce_ = quiesce_ != percent(quiesce_ ? 10 : 1);
+    } else {
+      bme_ = true;
+      quiesce_ = false;
     }
     top.rid_i = kRid;
     top.bme_i = bme_;
@@ -109,6 +149,9 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
     top.mrrs_i = around.mrrs;
     top.ext_tag_i = around.ext_tag;
     top.relaxed_i = around.relaxed;
+    top.halt_i = halt;
+    top.ats_en_i = around.ats;
+    if (around.ats) atc.drive(top);
 
     top.job_valid_i = 0;
     if (!to_do.empty() && jobs.size() < around.max_jobs && !percent(around.gap)) {
@@ -131,6 +174,15 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
       top.rec_pasid_i = r.tenant.pasid;
       top.rec_tc_i = r.tc;
       std::copy_n(r.data.begin(), 8, &top.rec_data_i[0]);
+    }
+    top.log_valid_i = !entries_.empty() && !entry_given_;
+    if (!entries_.empty()) {
+      const Entry& e = entries_.front();
+      top.log_line_i = e.addr >> 6;
+      top.log_pasid_valid_i = e.tenant.pasid_valid;
+      top.log_priv_i = e.tenant.priv;
+      top.log_pasid_i = e.tenant.pasid;
+      std::copy_n(e.data.begin(), 16, &top.log_data_i[0]);
     }
     top.msg_valid_i = !messages_.empty();
     if (!messages_.empty()) {
@@ -183,26 +235,72 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
       records_sent_.push_back(records_.front());
       records_.pop_front();
     }
+    if (top.log_valid_i && top.log_ready_o) entry_given_ = true;
     if (top.msg_valid_i && top.msg_ready_o) {
       messages_sent_.push_back(messages_.front());
       messages_.pop_front();
     }
   }
 
+  // ---- translation
+
+  void sample_atc() {
+    const size_t before = atc.lookups.size();
+    atc.sample(top);
+    if (atc.lookups.size() != before) check_lookup(atc.lookups.back());
+    for (const auto& [tag, read] : reads_) {
+      if (read.translated) atc.use(read.address);
+    }
+  }
+
+  /// Look-ups name the pages that they are for, and whose these are.
+  void check_lookup(const MockAtc::Lookup& l) {
+    CHECK(l.write == (l.operand != MockAtc::kSrc));
+    if (l.operand == MockAtc::kRec) {
+      const Record& r = *sent_record(l.job);
+      CHECK(l.page == r.addr >> 12 && l.prefix == r.tenant.prefix() && l.tc == r.tc && l.block);
+      return;
+    }
+    CHECK(jobs.count(l.job), "job %u", l.job);
+    const Job& job = *jobs[l.job];
+    const uint64_t start = l.write ? job.dst : job.src;
+    CHECK(l.page >= start >> 12 && l.page <= (start + job.len - 1) >> 12);
+    CHECK(l.prefix == job.tenant.prefix() && l.block == job.block);
+    CHECK(l.tc == (l.write ? job.tc_dst : job.tc_src));
+  }
+
+  /// A request's own address becomes the one that was looked up. Gives the prefix it must have.
+  uint32_t look_back(Request& r, const Tenant& tenant) {
+    if (!r.translated) return tenant.prefix();
+    r.address = atc.use(r.address);
+    return 0;
+  }
+
+  std::deque<Record>::iterator sent_record(uint32_t id) {
+    const auto is_it = [id](const Record& r) { return r.id == id; };
+    const auto found = std::find_if(records_sent_.begin(), records_sent_.end(), is_it);
+    CHECK(found != records_sent_.end(), "record %u", id);
+    return found;
+  }
+
   // ---- reads and their completions
 
   void take_read(const uint32_t* beat) {
-    const Request r(beat, 0, kRid, 128u << around.mrrs);
+    Request r(beat, 0, kRid, 128u << around.mrrs);
+    const uint64_t address = r.address;
     ++reads_sent;
     CHECK(beat[Beat::kFlags] ==
           (Beat::kSop | Beat::kEop | (beat[Beat::kPrefix] ? Beat::kPrefixValid : 0)));
     CHECK(r.tag < (around.ext_tag ? 112 : 16) && !reads_.count(r.tag), "tag %u", r.tag);
     CHECK(r.relaxed == around.relaxed);
+    look_back(r, {});
     for (auto& [id, job] : jobs) {
       if (!job->fill && r.address >= job->src && r.address + r.bytes <= job->src + job->len &&
-          beat[Beat::kPrefix] == job->tenant.prefix()) {
+          beat[Beat::kPrefix] == (r.translated ? 0 : job->tenant.prefix())) {
         CHECK(r.tc == job->tc_src);
         answer(*job, r);
+        reads_[r.tag].translated = r.translated;
+        reads_[r.tag].address = address;
         return;
       }
     }
@@ -213,7 +311,7 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
   void answer(Job& job, const Request& r) {
     const bool slow = static_cast<int>(job.tenant.adi) == around.slow_adi;
     const uint32_t latency = slow ? around.slow_latency : around.latency;
-    Read read = {siov::bench::cycle + latency + below(around.jitter + 1), {}};
+    Read read = {siov::bench::cycle + latency + below(around.jitter + 1), {}, false, 0};
     const uint64_t end = r.address + r.bytes;
     const uint64_t most = std::max(around.boundary, 64u << below(4));
     bool fails = percent(around.failing);
@@ -289,34 +387,42 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
 
   void take_writes() {
     const bool taken = top.p_tx_valid_o && top.p_tx_ready_i;
-    CHECK(taken || (!top.rec_done_o && !top.msg_done_o));
+    const bool lost = top.rec_done_o && top.rec_done_status_o != 0;
+    CHECK(taken ? !lost : (lost || !top.rec_done_o) && !top.msg_done_o && !top.log_done_o);
+    if (top.rec_done_o) record_ends.push_back({top.rec_done_id_o, top.rec_done_status_o, 1, 0, 0});
+    if (lost) lose_record();
     if (!taken) return;
     const uint32_t* beat = &top.p_tx_o[0];
     if (beat[Beat::kFlags] & Beat::kSop) {
       CHECK(write_dws_ == 0);
       const Request r(beat, 1, kRid, 128u << around.mps);
       CHECK(r.tag == 0);
-      if (top.rec_done_o) {
-        take_record(r, beat);
-        return;
+      sent.push_back(top.rec_done_o   ? kRecord
+                     : top.log_done_o ? kEntry
+                     : top.msg_done_o ? kMessage
+                                      : kData);
+      switch (sent.back()) {
+        case kRecord: take_record(r, beat); return;
+        case kEntry: take_entry(r, beat); return;
+        case kMessage: take_message(r, beat); return;
+        case kData: begin_write(r, beat);
       }
-      if (top.msg_done_o) {
-        take_message(r, beat);
-        return;
-      }
-      begin_write(r, beat);
     }
+    if (write_translated_) atc.use(write_address_);
     take_data(beat);
   }
 
-  void begin_write(const Request& r, const uint32_t* beat) {
+  void begin_write(Request r, const uint32_t* beat) {
+    write_translated_ = r.translated;
+    write_address_ = r.address;
+    look_back(r, {});
     writer_ = nullptr;
     for (auto& [id, job] : jobs) {
       if (r.address >= job->dst && r.address + r.bytes <= job->dst + job->len) writer_ = job.get();
     }
     CHECK(writer_ != nullptr, "no job writes %llx", static_cast<unsigned long long>(r.address));
-    CHECK(beat[Beat::kPrefix] == writer_->tenant.prefix() && r.tc == writer_->tc_dst);
-    CHECK(r.relaxed == (around.relaxed && !writer_->strict));
+    CHECK(beat[Beat::kPrefix] == (r.translated ? 0 : writer_->tenant.prefix()));
+    CHECK(r.tc == writer_->tc_dst && r.relaxed == (around.relaxed && !writer_->strict));
     write_dws_ = r.dws;
     write_lane_ = r.lane;
     write_bytes_ = r.bytes;
@@ -338,14 +444,33 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
     CHECK((write_dws_ == 0) == ((beat[Beat::kFlags] & Beat::kEop) != 0));
   }
 
-  void take_record(const Request& r, const uint32_t* beat) {
-    CHECK(!records_sent_.empty());
-    const Record& record = records_sent_.front();
+  void take_record(Request r, const uint32_t* beat) {
+    const auto found = sent_record(top.rec_done_id_o);
+    CHECK(around.ats || found == records_sent_.begin());
+    const Record& record = *found;
+    CHECK(beat[Beat::kPrefix] == look_back(r, record.tenant));
     CHECK(r.address == record.addr && r.bytes == 32 && r.tc == record.tc && !r.relaxed);
-    CHECK(beat[Beat::kPrefix] == record.tenant.prefix());
     CHECK((beat[Beat::kFlags] & ~Beat::kPrefixValid) == (Beat::kSop | Beat::kEop | 0xff));
     CHECK(std::equal(record.data.begin(), record.data.end(), beat));
-    records_sent_.pop_front();
+    records_sent_.erase(found);
+  }
+
+  /// There is no TLP of a record whose page faults.
+  void lose_record() {
+    const MockAtc::Reply& reply = atc.last[{top.rec_done_id_o, MockAtc::kRec}];
+    CHECK(reply.answer.kind == MockAtc::kFault && reply.answer.status == top.rec_done_status_o);
+    records_sent_.erase(sent_record(top.rec_done_id_o));
+    ++records_lost;
+  }
+
+  void take_entry(const Request& r, const uint32_t* beat) {
+    CHECK(!entries_.empty() && entry_given_);
+    const Entry& entry = entries_.front();
+    CHECK(r.address == entry.addr && r.bytes == 64 && r.tc == 0 && !r.relaxed && !r.translated);
+    CHECK(beat[Beat::kPrefix] == entry.tenant.prefix());
+    CHECK(std::equal(entry.data.begin(), entry.data.end(), beat));
+    entries_.pop_front();
+    entry_given_ = false;
   }
 
   void take_message(const Request& r, const uint32_t* beat) {
@@ -360,39 +485,58 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
     const auto found = jobs.find(top.done_id_o);
     CHECK(found != jobs.end(), "job %u", top.done_id_o);
     const Job& job = *found->second;
-    CHECK(top.done_status_o == (job.failed ? kReadError : 0));
-    CHECK(!top.done_write_o && top.done_page_o == 0);
+    job_ends.push_back({job.id, top.done_status_o, top.done_write_o != 0, top.done_done_o,
+                        top.done_page_o});
+    const bool faulted = around.ats && !job.failed && top.done_status_o != 0;
+    if (faulted) {
+      check_fault(job);
+    } else {
+      CHECK(top.done_status_o == (job.failed ? kReadError : 0));
+      CHECK(!top.done_write_o && top.done_page_o == 0);
+    }
     if (job.failed) {
       ++jobs_failed;
       CHECK(top.done_done_o == job.failed_at);
       for (uint32_t i = 0; i < job.failed_at; ++i) CHECK(job.written[i], "offset %u", i);
       CHECK(!job.written[job.failed_at]);
     } else {
-      CHECK(job.bytes == job.len, "%u of %u", job.bytes, job.len);
+      const uint32_t len = faulted ? top.done_done_o : job.len;
+      CHECK(job.bytes == len, "%u of %u", job.bytes, len);
     }
     ++jobs_done;
     ++done_of_adi[job.tenant.adi];
     if (percent(around.records)) {
-      Record record = {record_id_++ % kIds, random_bits() & ~31ull, random_tenant(), below(8), {}};
-      for (uint32_t& word : record.data) word = static_cast<uint32_t>(random_bits());
-      records_.push_back(record);
+      add_record(record_id_++ % kIds, random_bits() >> 12 & ~31ull, random_tenant());
     }
-    if (percent(around.messages)) {
-      const uint32_t data = static_cast<uint32_t>(random_bits());
-      messages_.push_back({0xfee00000 | (below(1 << 20) & ~3u), data});
-    }
+    if (percent(around.logs)) add_entry(random_bits() & ~63ull, random_tenant());
+    if (percent(around.messages)) add_message();
     jobs.erase(found);
+  }
+
+  /// A page that was refused ends its job there: what is before it has been moved, and no more.
+  void check_fault(const Job& job) {
+    const auto operand = top.done_write_o ? MockAtc::kDst : MockAtc::kSrc;
+    const MockAtc::Reply& reply = atc.last[{job.id, operand}];
+    const uint64_t at = (top.done_write_o ? job.dst : job.src) + top.done_done_o;
+    CHECK(reply.answer.kind == MockAtc::kFault && reply.answer.status == top.done_status_o);
+    CHECK(top.done_page_o == reply.to.page && reply.to.page == at >> 12);
+    for (uint32_t i = 0; i < top.done_done_o; ++i) CHECK(job.written[i], "offset %u", i);
+    ++faults;
   }
 
   std::map<uint32_t, Read> reads_;  // by tag
   std::deque<BeatWords> cpl_;
   std::deque<Record> records_, records_sent_;
   uint32_t record_id_ = 0;
+  std::deque<Entry> entries_;
+  bool entry_given_ = false;  // the first is on its way
   std::deque<Message> messages_, messages_sent_;
   bool bme_ = true, quiesce_ = false, np_stalled_ = false, p_stalled_ = false;
   Stream np_, p_;
 
   // The write that is being sent: what is left of it, from its next byte on.
   Job* writer_ = nullptr;
+  bool write_translated_ = false;
+  uint64_t write_address_ = 0;
   uint32_t write_dws_ = 0, write_lane_ = 0, write_bytes_ = 0, write_offset_ = 0;
 };

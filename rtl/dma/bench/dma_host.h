@@ -45,6 +45,7 @@ struct Job {
   uint32_t id;
   Tenant tenant;
   bool fill, strict;
+  bool block;
   uint32_t tc_src, tc_dst;
   uint64_t src, pattern_hi, dst;
   uint32_t len;
@@ -69,6 +70,13 @@ struct Record {
   std::array<uint32_t, 8> data;
 };
 
+/// An event log entry.
+struct Entry {
+  uint64_t addr;
+  Tenant tenant;
+  std::array<uint32_t, 16> data;
+};
+
 struct Message {
   uint64_t addr;
   uint32_t data;
@@ -79,16 +87,17 @@ struct Request {
   uint64_t address;  // of the first byte
   uint32_t bytes, dws, lane;  // `lane`: of the first byte in its DW
   uint32_t tc, tag;
-  bool relaxed;
+  bool relaxed, translated;  // `translated`: AT is 10b
 
   Request(const uint32_t* beat, uint32_t fmt, uint32_t rid, uint32_t most) {
     const uint32_t* hdr = beat + Beat::kHdr;
     const bool wide = hdr[0] >> 29 & 1;
-    CHECK(hdr[0] >> 30 == fmt && (hdr[0] & ~(0xe0702000u | 1023)) == 0, "%08x", hdr[0]);
+    CHECK(hdr[0] >> 30 == fmt && (hdr[0] & ~(0xe0702800u | 1023)) == 0, "%08x", hdr[0]);
     CHECK(hdr[1] >> 16 == rid);
     dws = hdr[0] & 1023;
     tc = hdr[0] >> 20 & 7;
     relaxed = hdr[0] >> 13 & 1;
+    translated = hdr[0] >> 11 & 1;
     tag = hdr[1] >> 8 & 255;
     address = wide ? uint64_t{hdr[2]} << 32 | hdr[3] : hdr[2];
     CHECK(wide == (address >> 32 != 0) && address % 4 == 0);
@@ -137,4 +146,6 @@ struct Completion {
 struct Read {
   uint64_t due;
   std::deque<Completion> left;
+  bool translated;
+  uint64_t address;  // as the request has it
 };

@@ -5,77 +5,11 @@
 // What dma/ makes of jobs, for hosts of all kinds.
 
 #include "dma_bench.h"
+#include "dma_halt.h"
+#include "dma_jobs.h"
+#include "dma_translation.h"
 
 namespace {
-
-/// Sources and destinations of jobs are far apart, so that each TLP belongs to one.
-constexpr uint64_t kRegion = 1 << 17, kRegions = 1024;
-
-constexpr uint64_t kRound = 100;  // jobs
-
-Job job(uint64_t number, uint32_t len) {
-  const uint64_t region = number % kRegions * kRegion;
-  Job j = {};
-  j.id = below(DmaBench::kIds);
-  j.tenant = random_tenant();
-  j.src = (1ull << 45) + region;
-  j.dst = (1ull << 40) + region;
-  j.len = len;
-  return j;
-}
-
-/// Any job of up to `most` bytes.
-Job any_job(uint64_t number, uint32_t most) {
-  Job j = job(number, 1 + below(percent(40) ? 70 : most));
-  j.strict = percent(20);
-  j.tc_src = below(8);
-  j.tc_dst = below(8);
-  if (percent(50)) j.src = 0x1000'0000 + j.src % (kRegions * kRegion);
-  if (percent(50)) j.dst = 0x1000'0000 + j.dst % (kRegions * kRegion);
-  if (number % kRound == 0) {  // across 4 GiB
-    j.src = (4ull << 30) - below(j.len + 1);
-    j.dst = (4ull << 30) - below(j.len + 1);
-  } else if (percent(80)) {
-    j.src += below(4096) & (percent(30) ? ~3u : ~0u);
-    j.dst += below(4096);
-  }
-  if (percent(25)) {
-    j.fill = true;
-    j.src = random_bits();
-    j.pattern_hi = random_bits();
-  }
-  return j;
-}
-
-Surroundings any_surroundings() {
-  Surroundings s;
-  s.mps = below(3);
-  s.mrrs = below(4);
-  s.ext_tag = percent(50);
-  s.relaxed = percent(50);
-  s.ready = std::array{100, 100, 70, 30}[below(4)];
-  s.latency = 2 + below(20);
-  s.jitter = percent(50) ? 400 : 20;
-  s.boundary = percent(50) ? 64 : 128;
-  s.max_jobs = 1 + below(percent(50) ? 64 : DmaBench::kIds);
-  s.gap = below(60);
-  return s;
-}
-
-/// Rounds of jobs, each in other surroundings.
-template <typename Change>
-DmaBench& soak(int rounds, uint32_t most, Change change) {
-  static DmaBench b;  // one a process
-  b.reset();
-  uint64_t number = 0;
-  for (int i = 0; i < rounds; ++i) {
-    b.around = any_surroundings();
-    change(b.around);
-    for (uint64_t j = 0; j < kRound; ++j) b.to_do.push_back(any_job(number++, most));
-    b.run();
-  }
-  return b;
-}
 
 /// The surroundings of the project's targets.
 Surroundings target(uint32_t depth) {
@@ -268,45 +202,6 @@ CASE(adis_that_wait_for_slots_all_get_on) {
     s.jitter = 2000;
   });
 }
-
-// ---- Translation
-
-/// Jobs whose pages are all at hand, while the host takes nothing at first; how many look-ups each
-/// takes.
-void count_lookups(bool fill, uint32_t each) {
-  constexpr uint32_t kJobs = 40;
-  DmaBench b;
-  b.reset();
-  b.top.ats_en_i = b.top.ext_tag_i = b.top.lk_ready_i = 1;
-  uint32_t jobs = 0, lookups = 0, sent = 0;
-  bool asked = false, asked_before = false;
-  for (int i = 0; i < 400; ++i) {
-    Job j = job(jobs, 64);
-    j.fill = fill;
-    b.offer(j);
-    b.top.job_id_i = jobs;
-    b.top.job_valid_i = jobs < kJobs;
-    b.top.lk_rsp_valid_i = asked_before;
-    b.top.np_tx_ready_i = b.top.p_tx_ready_i = i > 100;
-    b.settle();
-    asked_before = asked;
-    asked = b.top.lk_valid_o;
-    lookups += asked;
-    jobs += b.top.job_valid_i && b.top.job_ready_o;
-    const bool valid = fill ? b.top.p_tx_valid_o : b.top.np_tx_valid_o;
-    if (valid && i > 100) {
-      const uint32_t hdr = fill ? b.top.p_tx_o[Beat::kHdr] : b.top.np_tx_o[Beat::kHdr];
-      CHECK((hdr >> 10 & 3) == 2);  // translated
-      ++sent;
-    }
-    b.edge();
-  }
-  CHECK(sent == kJobs && lookups == each * kJobs, "%u sent, %u look-ups", sent, lookups);
-}
-
-CASE(each_copy_looks_up_both_its_pages) { count_lookups(false, 2); }
-
-CASE(each_fill_looks_up_its_page) { count_lookups(true, 1); }
 
 // ---- Contracts, broken
 

@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Block bench of dma/: siov_dma with its structs taken apart for C++. Beats keep the layout of
-/// docs/tlp-port.md. With ATS every page is translated to page 0.
+/// docs/tlp-port.md.
 module siov_dma_bench import siov_pkg::*; (
   input  logic         clk_i,
   input  logic         rst_ni,
@@ -17,6 +17,7 @@ module siov_dma_bench import siov_pkg::*; (
   input  logic [2:0]   mrrs_i,
   input  logic         ats_en_i,
   input  logic         quiesce_i,
+  input  logic         halt_i,
   output logic         np_pending_o,
 
   input  logic         job_valid_i,
@@ -28,6 +29,7 @@ module siov_dma_bench import siov_pkg::*; (
   input  logic [9:0]   job_adi_i,
   input  logic         job_fill_i,
   input  logic         job_strict_i,
+  input  logic         job_block_i,
   input  logic [2:0]   job_tc_src_i,
   input  logic [2:0]   job_tc_dst_i,
   input  logic [63:0]  job_src_i,
@@ -53,6 +55,17 @@ module siov_dma_bench import siov_pkg::*; (
   input  logic [63:0]  rec_addr_i,
   input  logic [255:0] rec_data_i,
   output logic         rec_done_o,
+  output logic [7:0]   rec_done_id_o,
+  output logic [7:0]   rec_done_status_o,
+
+  input  logic         log_valid_i,
+  output logic         log_ready_o,
+  input  logic         log_pasid_valid_i,
+  input  logic         log_priv_i,
+  input  logic [19:0]  log_pasid_i,
+  input  logic [57:0]  log_line_i,
+  input  logic [511:0] log_data_i,
+  output logic         log_done_o,
 
   input  logic         msg_valid_i,
   output logic         msg_ready_o,
@@ -62,9 +75,25 @@ module siov_dma_bench import siov_pkg::*; (
 
   output logic         lk_valid_o,
   input  logic         lk_ready_i,
+  output logic [7:0]   lk_job_o,
+  output logic [1:0]   lk_operand_o,
+  output logic [31:0]  lk_prefix_o,
+  output logic [51:0]  lk_page_o,
+  output logic [2:0]   lk_tc_o,
+  output logic         lk_write_o,
+  output logic         lk_block_o,
   input  logic         lk_rsp_valid_i,
-  /// Wakes job 0.
+  input  logic [1:0]   lk_rsp_kind_i,
+  input  logic [51:0]  lk_rsp_page_i,
+  input  logic         lk_rsp_untranslated_i,
+  input  logic [7:0]   lk_rsp_status_i,
+  input  logic         lk_rsp_epoch_i,
   input  logic         wake_valid_i,
+  input  logic [7:0]   wake_job_i,
+  input  logic [1:0]   wake_operand_i,
+  output logic         forget_valid_o,
+  output logic [7:0]   forget_job_o,
+  output logic [1:0]   epoch_busy_o,
 
   input  logic         cpl_valid_i,
   input  tlp_beat_t    cpl_i,
@@ -82,7 +111,11 @@ module siov_dma_bench import siov_pkg::*; (
   dma_job_t    job;
   dma_done_t   done;
   dma_record_t rec;
+  dma_log_t    entry;
   dma_msg_t    msg;
+  lookup_t     lk;
+  lookup_rsp_t lk_rsp;
+  dma_rec_done_t rec_done;
 
   always_comb begin
     fn          = '0;
@@ -103,7 +136,7 @@ module siov_dma_bench import siov_pkg::*; (
                   pasid: job_pasid_i},
     op:         job_fill_i ? JobFill : JobCopy,
     strict:     job_strict_i,
-    block:      1'b0,
+    block:      job_block_i,
     tc_src:     job_tc_src_i,
     tc_dst:     job_tc_dst_i,
     src:        job_src_i,
@@ -120,7 +153,34 @@ module siov_dma_bench import siov_pkg::*; (
     data:   rec_data_i
   };
 
+  assign entry = '{
+    pasid_valid: log_pasid_valid_i,
+    priv:        log_priv_i,
+    pasid:       log_pasid_i,
+    addr:        log_line_i,
+    data:        log_data_i
+  };
+
   assign msg = '{addr: msg_addr_i, data: msg_data_i};
+
+  assign lk_job_o     = lk.job;
+  assign lk_operand_o = lk.operand;
+  assign lk_prefix_o  = lk.tenant.pasid_valid ? pasid_prefix(lk.tenant) : '0;
+  assign lk_page_o    = lk.page;
+  assign lk_tc_o      = lk.tc;
+  assign lk_write_o   = lk.write;
+  assign lk_block_o   = lk.block;
+
+  assign lk_rsp = '{
+    kind:         xlat_e'(lk_rsp_kind_i),
+    page:         lk_rsp_page_i,
+    untranslated: lk_rsp_untranslated_i,
+    status:       lk_rsp_status_i,
+    epoch:        lk_rsp_epoch_i
+  };
+
+  assign rec_done_id_o     = rec_done.id;
+  assign rec_done_status_o = rec_done.status;
 
   assign done_id_o     = done.id;
   assign done_status_o = done.status;
@@ -133,7 +193,7 @@ module siov_dma_bench import siov_pkg::*; (
     .rst_ni           (rst_ni),
     .fn_i             (fn),
     .quiesce_i        (quiesce_i),
-    .halt_i           (1'b0),
+    .halt_i           (halt_i),
     .np_pending_o     (np_pending_o),
     .job_valid_i      (job_valid_i),
     .job_ready_o      (job_ready_o),
@@ -145,26 +205,26 @@ module siov_dma_bench import siov_pkg::*; (
     .rec_ready_o      (rec_ready_o),
     .rec_i            (rec),
     .rec_done_valid_o (rec_done_o),
-    .rec_done_o       (),
-    .log_valid_i      (1'b0),
-    .log_ready_o      (),
-    .log_i            ('0),
-    .log_done_o       (),
+    .rec_done_o       (rec_done),
+    .log_valid_i      (log_valid_i),
+    .log_ready_o      (log_ready_o),
+    .log_i            (entry),
+    .log_done_o       (log_done_o),
     .msg_valid_i      (msg_valid_i),
     .msg_ready_o      (msg_ready_o),
     .msg_i            (msg),
     .msg_done_o       (msg_done_o),
     .lk_valid_o       (lk_valid_o),
     .lk_ready_i       (lk_ready_i),
-    .lk_o             (),
+    .lk_o             (lk),
     .lk_rsp_valid_i   (lk_rsp_valid_i),
-    .lk_rsp_i         ('0),
+    .lk_rsp_i         (lk_rsp),
     .wake_valid_i     (wake_valid_i),
-    .wake_job_i       ('0),
-    .wake_operand_i   (OperandSrc),
-    .forget_valid_o   (),
-    .forget_job_o     (),
-    .epoch_busy_o     (),
+    .wake_job_i       (wake_job_i),
+    .wake_operand_i   (operand_e'(wake_operand_i)),
+    .forget_valid_o   (forget_valid_o),
+    .forget_job_o     (forget_job_o),
+    .epoch_busy_o     (epoch_busy_o),
     .cpl_valid_i      (cpl_valid_i),
     .cpl_i            (cpl_i),
     .err_o            (),

@@ -147,6 +147,32 @@ bench! { dma DMA:
     moves_of_64_bytes_keep_all_tags_busy
     each_copy_looks_up_both_its_pages
     each_fill_looks_up_its_page
+    job_waits_for_its_page_without_asking_again_and_goes_on_after_the_wake
+    job_that_waits_for_both_pages_needs_both_wakes
+    job_may_have_to_wait_again_after_its_wake
+    wake_in_the_clock_after_the_answer_is_not_lost
+    job_that_waits_holds_up_no_other
+    page_that_may_be_used_untranslated_only_is_accessed_as_the_tenant
+    fault_ends_the_job_with_its_status_its_page_and_what_was_moved
+    fault_beside_a_wait_is_told_after_the_wake
+    job_is_forgotten_when_it_ends_and_when_its_record_does
+    record_that_waits_for_its_page_lets_others_pass
+    record_whose_page_is_refused_is_lost_and_its_end_says_why
+    hits_of_two_epochs_are_not_used_and_looked_up_again
+    epoch_of_a_hit_is_busy_from_the_clock_after_the_answer_until_its_write_has_left
+    translation_invalidated_between_lookup_and_read_keeps_its_epoch_busy
+    translation_invalidated_between_read_and_write_keeps_its_epoch_busy
+    translation_of_a_record_keeps_its_epoch_busy_until_it_has_left
+    hit_whose_job_waits_for_another_page_keeps_no_epoch_busy
+    jobs_over_pages_that_come_and_go_move_their_bytes
+    jobs_and_records_over_pages_that_are_refused_end_where_they_say
+    event_log_entry_is_one_untranslated_write_of_its_own_pasid
+    message_goes_before_an_entry_that_before_a_record_and_that_before_data
+    in_halt_a_tlp_that_has_begun_goes_on_to_its_end_and_no_other_follows
+    in_halt_messages_leave_and_records_and_entries_do_not
+    record_that_has_not_begun_when_halt_comes_is_lost_without_a_word
+    in_halt_nothing_is_read_or_looked_up
+    in_halt_an_epoch_ends_with_the_last_read_in_flight
 }
 
 bench! { front FRONT:
