@@ -38,7 +38,7 @@ use ats::Translations;
 use config::{Config, Effect};
 use credits::Budget;
 use message::{INVALIDATE_COMPLETION, INVALIDATE_REQUEST, PAGE_REQUEST, PRG_RESPONSE};
-use outstanding::{Kind, Outstanding, Slot, Strangers};
+use outstanding::{Kind, Outstanding, Slot, Strangers, When};
 use pri::Groups;
 use records::Records;
 use rule::{Verdict, demand};
@@ -167,9 +167,9 @@ impl Checker {
         self.records.expect(message, record);
     }
 
-    /// The device request of this tag will not be completed as it should.
-    pub fn excuse(&mut self, tag: Tag) {
-        self.upstream.excuse(tag);
+    /// A completion of the device request of this tag is lost.
+    pub fn lose(&mut self, tag: Tag) {
+        self.upstream.lose(tag);
     }
 
     // ---------------------------------------------------------------------------------------
@@ -178,11 +178,12 @@ impl Checker {
     fn judge_host(&mut self, event: &TlpEvent<'_>) -> Verdict {
         let tlp = header::decode(event.words)?;
         let cycle = event.cycle;
+        let when = When::patient(cycle);
         match &tlp {
             Tlp::MemRead { request } => {
                 request::not_translated(request)?;
-                self.downstream.free(request.tag, cycle)?;
-                self.downstream.sent_memory(Kind::MemRead, request);
+                self.downstream.free(request.tag, when)?;
+                self.downstream.sent_memory(Kind::MemRead, request, when);
                 Ok(())
             }
             Tlp::MemWrite { request, data } => {
@@ -192,28 +193,28 @@ impl Checker {
             Tlp::DmWr { request, data } => {
                 request::not_translated(request)?;
                 self.payload(data.len())?;
-                self.downstream.free(request.tag, cycle)?;
+                self.downstream.free(request.tag, when)?;
                 self.downstream
-                    .sent(request.tag, Kind::DmWr, (0, 4, request.attr));
+                    .sent(request.tag, Kind::DmWr, (0, 4, request.attr), when);
                 Ok(())
             }
             Tlp::ConfigRead { request } => {
                 request::config_form(request)?;
-                self.downstream.free(request.tag, cycle)?;
+                self.downstream.free(request.tag, when)?;
                 let kind = Kind::ConfigRead(*request);
                 self.downstream
-                    .sent(request.tag, kind, (0, 4, request.attr));
+                    .sent(request.tag, kind, (0, 4, request.attr), when);
                 Ok(())
             }
             Tlp::ConfigWrite { request, data } => {
                 request::config_form(request)?;
-                self.downstream.free(request.tag, cycle)?;
+                self.downstream.free(request.tag, when)?;
                 if request.target.function() == 0 {
                     self.config.writing(request, *data);
                 }
                 let kind = Kind::ConfigWrite(*request, *data);
                 self.downstream
-                    .sent(request.tag, kind, (0, 4, request.attr));
+                    .sent(request.tag, kind, (0, 4, request.attr), when);
                 Ok(())
             }
             Tlp::Completion { completion, data } => {
@@ -264,11 +265,12 @@ impl Checker {
 
     /// Keeps up with a TLP that may break any rule, so that what follows is judged rightly.
     fn note_deliberate(&mut self, event: &TlpEvent<'_>) {
+        let when = When::patient(event.cycle);
         let Ok(tlp) = header::decode(event.words) else {
             // It may be answered all the same, as I/O requests are.
             if let Some((requester, tag)) = header::sender(event.words) {
                 let requests = self.sender(requester);
-                requests.sent(tag, Kind::DmWr, (0, 4, Attributes::default()));
+                requests.sent(tag, Kind::DmWr, (0, 4, Attributes::default()), when);
                 requests.excuse(tag);
             }
             return;
@@ -276,19 +278,20 @@ impl Checker {
         match &tlp {
             Tlp::MemRead { request } => {
                 let kind = Kind::MemRead;
-                self.sender(request.requester).sent_memory(kind, request);
+                self.sender(request.requester)
+                    .sent_memory(kind, request, when);
                 self.excuse_sender(request.requester, request.tag);
             }
             Tlp::DmWr { request, .. } => {
                 let bytes = (0, 4, request.attr);
                 self.sender(request.requester)
-                    .sent(request.tag, Kind::DmWr, bytes);
+                    .sent(request.tag, Kind::DmWr, bytes, when);
                 self.excuse_sender(request.requester, request.tag);
             }
             Tlp::ConfigRead { request } => {
                 let kind = Kind::ConfigRead(*request);
                 self.sender(request.requester)
-                    .sent(request.tag, kind, (0, 4, request.attr));
+                    .sent(request.tag, kind, (0, 4, request.attr), when);
                 self.excuse_sender(request.requester, request.tag);
             }
             Tlp::ConfigWrite { request, data } => {
@@ -297,7 +300,7 @@ impl Checker {
                 }
                 let kind = Kind::ConfigWrite(*request, *data);
                 self.sender(request.requester)
-                    .sent(request.tag, kind, (0, 4, request.attr));
+                    .sent(request.tag, kind, (0, 4, request.attr), when);
                 self.excuse_sender(request.requester, request.tag);
             }
             Tlp::Completion { completion, .. } => self.upstream.excuse(completion.tag),
@@ -358,8 +361,12 @@ impl Checker {
         let limits = *self.config.allowed();
         let bytes = u32::from(request.length) * 4;
         demand(bytes <= limits.read, Rule::MaxRead)?;
+        let when = When {
+            cycle,
+            timeout: limits.timeout,
+        };
         request::tag_range(request.tag, &limits)?;
-        self.upstream.free(request.tag, cycle)?;
+        self.upstream.free(request.tag, when)?;
         let kind = match request.at {
             AddressType::TranslationRequest => {
                 request::translation_form(request, self.boundary)?;
@@ -371,7 +378,7 @@ impl Checker {
             }
             AddressType::Untranslated => Kind::MemRead,
         };
-        self.upstream.sent_memory(kind, request);
+        self.upstream.sent_memory(kind, request, when);
         Ok(())
     }
 

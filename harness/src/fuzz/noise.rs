@@ -300,7 +300,8 @@ impl Noise<'_> {
         self.send(WHAT, &Tlp::ConfigWrite { request, data });
     }
 
-    /// For a tag that the device does not use, or to somebody else.
+    /// For a tag that the device does not use, or only for requests of another kind, or to somebody
+    /// else.
     fn unexpected_completion(&mut self) {
         let to_device = self.dice.one_in(2);
         let completion = Completion {

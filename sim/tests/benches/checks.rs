@@ -5,7 +5,7 @@
 //! The benches' own checks must be seen to fail. Each row is a mistake in the RTL that no assertion
 //! knows of, and the case that must notice it.
 
-use crate::blocks::{BAR0, DMA, FRONT, IRQ, PCIE};
+use crate::blocks::{ATC, BAR0, DMA, FRONT, IRQ, PCIE};
 use crate::command;
 use crate::mutants::{self, Mutant};
 use crate::verilate::Top;
@@ -173,6 +173,13 @@ static TABLE: &[Row] = &[
         "dma/siov_dma_buffer.sv",
         "odd_q   <= rline[0];",
         "odd_q   <= rline[0] && !MUTANT;",
+    ),
+    row(
+        &ATC,
+        "tag_rests_on_when_a_completion_does_not_fit",
+        "atc/siov_atc_cpl.sv",
+        "= valid_q && ours && fits;",
+        "= valid_q && ours && (fits || (MUTANT && tr_late_i));",
     ),
     row(
         &IRQ,

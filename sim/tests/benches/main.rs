@@ -251,6 +251,7 @@ bench! { atc ATC:
     completion_that_does_not_fit_is_unexpected
     completions_of_reads_are_not_for_this_room
     request_without_completion_times_out
+    tag_rests_on_when_a_completion_does_not_fit
     tag_comes_back_after_sixteen_timeouts
     timeout_can_be_disabled
     invalidation_drops_what_it_names
