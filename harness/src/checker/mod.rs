@@ -305,6 +305,9 @@ impl Checker {
             }
             Tlp::Completion { completion, .. } => self.upstream.excuse(completion.tag),
             Tlp::Message { message, data } => match message.code {
+                INVALIDATE_REQUEST if message.requester != self.root => {
+                    self.translations.owe(message);
+                }
                 INVALIDATE_REQUEST if self.translations.itag_free(message, event.cycle).is_ok() => {
                     self.translations.invalidating(message, data, event.cycle);
                 }

@@ -8,14 +8,16 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use super::estate::{BASE, PAGES};
 use super::tally::{Answer, Tally};
 use super::{Dice, FuzzError, TENANTS};
 use crate::host::Driver;
+use crate::mem::PAGE_SIZE;
 use crate::pcie::tlp::{
     AddressType, Attributes, Completion, CompletionStatus, ConfigRequest, MemRequest, Message,
-    Routing, Tlp,
+    PasidPrefix, Routing, Tlp,
 };
-use crate::pcie::{Bdf, CreditClass, CreditWindow, Host, Tag};
+use crate::pcie::{Bdf, CreditClass, CreditWindow, Host, Pasid, Tag};
 
 /// Who the noise says it is. The root complex is another.
 const STRANGER: Bdf = Bdf::new(0, 0x1f, 0);
@@ -77,7 +79,7 @@ pub async fn make(
 impl Noise<'_> {
     /// Sends one TLP.
     fn one(&mut self) {
-        match self.dice.below(16) {
+        match self.dice.below(17) {
             0 => self.register_read(),
             1 => self.portal_read(),
             2 => self.read_beyond(),
@@ -93,6 +95,7 @@ impl Noise<'_> {
             12 => self.length_that_lies(),
             13 => self.crossing_read(),
             14 => self.poisoned_write(),
+            15 => self.invalidation(),
             _ => self.reserved_type(),
         }
     }
@@ -333,6 +336,42 @@ impl Noise<'_> {
         };
         let data = vec![];
         self.send("message", &Tlp::Message { message, data });
+    }
+
+    /// Of another translation agent. Its ITags may be those of the IOMMU, or some that it has not got
+    /// back.
+    fn invalidation(&mut self) {
+        const MOST: usize = 8;
+        const ALL: u64 = (1 << 63) - (1 << 12);
+        const SIZED: u64 = 1 << 11;
+        if self.tally.invalidating() >= MOST {
+            return;
+        }
+        let itag = self.dice.below(32) as u8;
+        let range = match self.dice.one_in(8) {
+            true => ALL | SIZED,
+            false => BASE + self.dice.below(PAGES) * PAGE_SIZE,
+        };
+        let pasid = Pasid::from_field(1 + self.dice.below(u64::from(TENANTS)) as u32);
+        let with_pasid = self.dice.one_in(2);
+        let all_pasids = u64::from(with_pasid && self.dice.one_in(4));
+        let message = Message {
+            requester: STRANGER,
+            tag: Tag::new(itag.into()),
+            code: Message::INVALIDATE_REQUEST,
+            routing: Routing::Id,
+            header: [u32::from(self.device.raw()) << 16, 0],
+            attr: Attributes::default(),
+            pasid: with_pasid.then(|| PasidPrefix::new(pasid)),
+        };
+        let bytes = (range | all_pasids).to_be_bytes();
+        let dword = |at: usize| u32::from_le_bytes([0, 1, 2, 3].map(|i| bytes[at + i]));
+        let data = vec![dword(0), dword(4)];
+        self.tally.expect_invalidation(STRANGER, itag);
+        self.send(
+            "invalidation by another agent",
+            &Tlp::Message { message, data },
+        );
     }
 
     /// I/O and atomic requests: known to PCIe, not to this device.
