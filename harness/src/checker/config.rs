@@ -46,6 +46,8 @@ pub(super) struct Limits {
     pub pri_allocation: u32,
     /// Smallest Translation Unit, log2 of bytes.
     pub translation_unit: u32,
+    /// D3hot.
+    pub asleep: bool,
     /// Cycles after which a request may be given up, if ever.
     pub timeout: Option<u64>,
 }
@@ -73,6 +75,7 @@ impl Limits {
             pri: self.pri | other.pri,
             pri_allocation: self.pri_allocation.max(other.pri_allocation),
             translation_unit: self.translation_unit,
+            asleep: self.asleep & other.asleep,
             timeout: [self.timeout, other.timeout].into_iter().flatten().min(),
         }
     }
@@ -169,6 +172,7 @@ const NOTHING: Limits = Limits {
     pri: false,
     pri_allocation: 0,
     translation_unit: 12,
+    asleep: false,
     timeout: completion_timeout(0),
 };
 
@@ -336,6 +340,7 @@ impl Config {
             pri: bit(self.word(self.pri, 4), 0),
             pri_allocation: self.word(self.pri, 12),
             translation_unit: 12 + (ats & 0x1f),
+            asleep: self.word(self.pm, 4) & 3 == 3,
             timeout: completion_timeout(control2),
         }
     }

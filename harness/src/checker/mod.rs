@@ -419,6 +419,7 @@ impl Checker {
     fn device_request(&self, request: &MemRequest) -> Verdict {
         let limits = self.config.allowed();
         demand(limits.bus_master, Rule::BusMaster)?;
+        demand(!limits.asleep, Rule::D3hot)?;
         demand(self.device == Some(request.requester), Rule::RequesterId)?;
         request::attributes(&request.attr, limits)?;
         request::pasid(request, limits)?;
@@ -487,6 +488,8 @@ impl Checker {
         let id = self.device.unwrap_or_default();
         demand(message.requester == id, Rule::RequesterId)?;
         let limits = self.config.allowed();
+        let ats = [INVALIDATE_COMPLETION, PAGE_REQUEST].contains(&message.code);
+        demand(!(ats && limits.asleep), Rule::D3hot)?;
         match message.code {
             INVALIDATE_COMPLETION => self.translations.invalidated(message),
             PAGE_REQUEST => {

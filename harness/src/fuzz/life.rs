@@ -11,7 +11,7 @@ use futures_util::future::{try_join, try_join_all, try_join3};
 use siov_firmware::regs;
 
 use super::estate::Estate;
-use super::owner::{all, limited};
+use super::owner::{all, doze, limited};
 use super::tally::Tally;
 use super::tenant::Tenant;
 use super::world::World;
@@ -72,7 +72,7 @@ pub async fn live(
     let manage = async {
         let owners = try_join_all(tenants.iter().map(|tenant| tenant.own(&world)));
         let conductor = conduct(&world, tally, stream(1), plan.until);
-        let noise = noise::make(host, &driver, tally, stream(2), plan.faults, &world.ending);
+        let noise = noise::make(&driver, tally, stream(2), plan.faults, &world);
         let (_, (), noise) = try_join3(owners, conductor, noise).await?;
         die(&world, &driver, tally, draw_death(stream(3), plan.resets)).await?;
         Ok(noise)
@@ -154,7 +154,8 @@ async fn reset_page_requests(driver: &Driver) -> Result<(), FuzzError> {
     Ok(())
 }
 
-/// Says when the end is near, and until then drains or aborts all queues now and then.
+/// Says when the end is near, and until then drains or aborts all queues now and then, or lets the
+/// function sleep.
 async fn conduct(
     world: &World,
     tally: &Tally,
@@ -162,13 +163,15 @@ async fn conduct(
     until: u64,
 ) -> Result<(), FuzzError> {
     const LOOK: u64 = 500;
+    const LONGEST_DOZE: u64 = 3_000;
     while tally.host_tlps() < until {
         world.host.sleep(LOOK).await;
         if !dice.one_in(60) {
             continue;
         }
-        match dice.one_in(2) {
-            true if world.resets => all(world, Command::AbortAll, true).await?,
+        match dice.below(3) {
+            0 if world.resets => all(world, Command::AbortAll, true).await?,
+            1 => doze(world, 1 + dice.below(LONGEST_DOZE)).await?,
             _ => all(world, Command::DrainAll, false).await?,
         }
     }

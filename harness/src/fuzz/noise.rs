@@ -5,11 +5,11 @@
 //! TLPs that disturb: legal ones out of place, and such as no host may send. None of them may
 //! change anything that a tenant can see.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::estate::{BASE, PAGES};
 use super::tally::{Answer, Tally};
+use super::world::World;
 use super::{Dice, FuzzError, TENANTS};
 use crate::host::Driver;
 use crate::mem::PAGE_SIZE;
@@ -42,14 +42,13 @@ struct Noise<'a> {
 /// Makes noise until the end is near, and with `stalls` lets the device wait for credits; what it
 /// sent.
 pub async fn make(
-    host: &Host,
     driver: &Driver,
     tally: &Tally,
     dice: Dice,
     stalls: bool,
-    ending: &Cell<bool>,
+    world: &World,
 ) -> Result<BTreeMap<&'static str, u64>, FuzzError> {
-    let info = driver.info();
+    let (host, info) = (&world.host, driver.info());
     let bar = |index| {
         info.bar(index)
             .ok_or_else(|| FuzzError::Wrong(format!("BAR{index} is missing")))
@@ -65,9 +64,12 @@ pub async fn make(
         bar2_end: bar2.address + bar2.size,
         counts: BTreeMap::new(),
     };
-    while !ending.get() {
+    while !world.ending.get() {
         let pause = 1 + noise.dice.below(100);
         host.sleep(pause).await;
+        if world.asleep.get() {
+            continue;
+        }
         noise.one();
         if stalls && noise.dice.one_in(500) {
             noise.stall().await;

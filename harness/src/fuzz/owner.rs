@@ -375,3 +375,30 @@ pub async fn all(world: &World, command: Command, loses: bool) -> Result<(), Fuz
     }
     Ok(())
 }
+
+/// Puts the function into D3hot while it works, and back: nothing may be lost of what it has
+/// accepted. Meanwhile nobody touches it.
+pub async fn doze(world: &World, cycles: u64) -> Result<(), FuzzError> {
+    let tenants = world.tenants();
+    let mut turns = Vec::new();
+    for tenant in &tenants {
+        turns.push(tenant.turn.lock().await);
+    }
+    tenants.iter().for_each(|tenant| tenant.gate.close());
+    world.asleep.set(true);
+    let asleep = limited(
+        &world.host,
+        "going to D3hot",
+        tenants[0].driver.sleep_in_d3hot(),
+    );
+    let asleep = asleep.await?;
+    world.attribute();
+    for tenant in &tenants {
+        tenant.bells.hold(tenant.adi().vector().count().count);
+    }
+    world.host.sleep(cycles).await;
+    limited(&world.host, "return to D0", asleep.wake()).await?;
+    world.asleep.set(false);
+    tenants.iter().for_each(|tenant| tenant.gate.open());
+    Ok(())
+}

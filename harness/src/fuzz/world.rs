@@ -19,6 +19,8 @@ pub struct World {
     pub resets: bool,
     /// Nothing new is begun.
     pub ending: Cell<bool>,
+    /// The function is in D3hot.
+    pub asleep: Cell<bool>,
     /// A response has told the device to ask for no pages any more.
     pub no_requests: Cell<bool>,
     /// Invalidations that never reached the device.
@@ -35,6 +37,7 @@ impl World {
             mode,
             resets,
             ending: Cell::new(false),
+            asleep: Cell::new(false),
             no_requests: Cell::new(false),
             lost_invalidations: Cell::new(0),
             abandoned: Cell::new(0),

@@ -20,6 +20,7 @@ mod iommu;
 mod misc;
 mod page_request;
 mod posted;
+mod power;
 mod probe;
 mod registers;
 mod reset;
@@ -31,6 +32,7 @@ pub use configure::WqConfig;
 pub use error::DriverError;
 pub use page_request::{Demand, Paged};
 pub use posted::PostedInterrupts;
+pub use power::Asleep;
 pub use probe::{Capabilities, Driver};
 pub use shared::{SharedWq, Submitter};
 

@@ -471,6 +471,86 @@ fn invalidation_of_another_agent_that_is_completed_too_often() {
     assert_says(&found(lie), "`invalidate-completion`");
 }
 
+/// Forgets the first TLP of a kind that follows each change of power state.
+struct Forgetful<M> {
+    matches: M,
+    changed: bool,
+}
+
+fn changes_power(tlp: &TlpRef<'_>) -> bool {
+    const POWER_CONTROL: u16 = 0x94;
+    matches!(tlp, Tlp::ConfigWrite { request, .. } if request.register == POWER_CONTROL)
+}
+
+impl<M: Fn(&Tlp) -> bool> Lie for Forgetful<M> {
+    fn says(&mut self, tlp: Tlp, _: Option<u64>) -> Vec<Tlp> {
+        match self.changed && (self.matches)(&tlp) {
+            true => {
+                self.changed = false;
+                vec![]
+            }
+            false => vec![tlp],
+        }
+    }
+
+    fn hears(&mut self, tlp: &TlpRef<'_>) -> bool {
+        self.changed |= changes_power(tlp);
+        true
+    }
+}
+
+fn forgets(matches: impl Fn(&Tlp) -> bool + 'static) -> String {
+    found(Forgetful {
+        matches,
+        changed: false,
+    })
+}
+
+#[test]
+fn data_that_is_lost_in_d3hot() {
+    assert_says(&forgets(is_data), "wrong data");
+}
+
+#[test]
+fn interrupt_that_is_lost_in_d3hot() {
+    assert_says(
+        &forgets(is_completion_interrupt),
+        "completion interrupts came",
+    );
+}
+
+#[test]
+fn device_that_writes_in_d3hot() {
+    /// Says data again when it has said that it is in D3hot.
+    #[derive(Default)]
+    struct Sleepwalker {
+        changing: bool,
+        data: Option<Tlp>,
+    }
+    impl Lie for Sleepwalker {
+        fn says(&mut self, tlp: Tlp, _: Option<u64>) -> Vec<Tlp> {
+            if is_data(&tlp) {
+                self.data = Some(tlp.clone());
+            }
+            let root = Bdf::default();
+            let written = matches!(&tlp, Tlp::Completion { completion, data }
+                if completion.requester == root && data.is_empty());
+            let mut said = vec![tlp];
+            if written && std::mem::take(&mut self.changing) {
+                said.extend(self.data.clone());
+            }
+            said
+        }
+
+        fn hears(&mut self, tlp: &TlpRef<'_>) -> bool {
+            self.changing |= changes_power(tlp);
+            true
+        }
+    }
+
+    assert_says(&found(Sleepwalker::default()), "`d3hot`");
+}
+
 #[test]
 fn device_that_never_rests() {
     struct Restless;
