@@ -488,12 +488,11 @@ impl Checker {
         let id = self.device.unwrap_or_default();
         demand(message.requester == id, Rule::RequesterId)?;
         let limits = self.config.allowed();
-        let ats = [INVALIDATE_COMPLETION, PAGE_REQUEST].contains(&message.code);
-        demand(!(ats && limits.asleep), Rule::D3hot)?;
         match message.code {
             INVALIDATE_COMPLETION => self.translations.invalidated(message),
             PAGE_REQUEST => {
                 demand(limits.bus_master, Rule::BusMaster)?;
+                demand(!limits.asleep, Rule::D3hot)?;
                 demand(limits.pri, Rule::PriEnable)?;
                 if let Some(prefix) = message.pasid {
                     request::prefix(&prefix, limits)?;

@@ -308,6 +308,24 @@ CASE(each_copy_looks_up_both_its_pages) { count_lookups(false, 2); }
 
 CASE(each_fill_looks_up_its_page) { count_lookups(true, 1); }
 
+CASE(without_ats_work_is_of_the_epoch_it_begins_in) {
+  for (uint32_t epoch : {0u, 1u}) {
+    DmaBench b;
+    b.reset();
+    b.top.epoch_i = epoch;
+    b.to_do.push_back(job(0, 64));
+    while (b.reads_sent == 0) b.clock();
+    CHECK(b.top.epoch_busy_o == 1u << epoch);
+
+    // What is in flight stays what it was.
+    b.top.epoch_i = !epoch;
+    b.clock();
+    CHECK(b.top.epoch_busy_o == 1u << epoch);
+    b.run();
+    CHECK(b.top.epoch_busy_o == 0);
+  }
+}
+
 // ---- Contracts, broken
 
 VIOLATION(answer_to_no_lookup) {

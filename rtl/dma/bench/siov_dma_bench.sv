@@ -65,6 +65,8 @@ module siov_dma_bench import siov_pkg::*; (
   input  logic         lk_rsp_valid_i,
   /// Wakes job 0.
   input  logic         wake_valid_i,
+  output logic [1:0]   epoch_busy_o,
+  input  logic         epoch_i,
 
   input  logic         cpl_valid_i,
   input  tlp_beat_t    cpl_i,
@@ -164,7 +166,8 @@ module siov_dma_bench import siov_pkg::*; (
     .wake_operand_i   (OperandSrc),
     .forget_valid_o   (),
     .forget_job_o     (),
-    .epoch_busy_o     (),
+    .epoch_busy_o     (epoch_busy_o),
+    .epoch_i          (epoch_i),
     .cpl_valid_i      (cpl_valid_i),
     .cpl_i            (cpl_i),
     .err_o            (),

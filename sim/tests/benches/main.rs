@@ -147,6 +147,7 @@ bench! { dma DMA:
     moves_of_64_bytes_keep_all_tags_busy
     each_copy_looks_up_both_its_pages
     each_fill_looks_up_its_page
+    without_ats_work_is_of_the_epoch_it_begins_in
 }
 
 bench! { front FRONT:
