@@ -114,6 +114,7 @@ module siov_dma_records import siov_pkg::*, siov_dma_pkg::*; (
   always_comb begin
     out_o = '0;
     if (direct) begin
+      out_o.epoch = epoch_i;
       if (rec_valid_i) out_o.rec = rec_i;
     end else if (out_valid_o) begin
       out_o = '{

@@ -312,6 +312,7 @@ CASE(without_ats_work_is_of_the_epoch_it_begins_in) {
   for (uint32_t epoch : {0u, 1u}) {
     DmaBench b;
     b.reset();
+    b.around.records = 100;
     b.top.epoch_i = epoch;
     b.to_do.push_back(job(0, 64));
     while (b.reads_sent == 0) b.clock();
@@ -321,6 +322,15 @@ CASE(without_ats_work_is_of_the_epoch_it_begins_in) {
     b.top.epoch_i = !epoch;
     b.clock();
     CHECK(b.top.epoch_busy_o == 1u << epoch);
+
+    // Its record comes later.
+    while (b.top.epoch_busy_o & 1u << epoch) b.clock();
+    uint32_t record = 0;
+    for (int i = 0; i < 100; ++i) {
+      record |= b.top.epoch_busy_o;
+      b.clock();
+    }
+    CHECK(record == 1u << !epoch);
     b.run();
     CHECK(b.top.epoch_busy_o == 0);
   }
