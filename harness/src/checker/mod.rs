@@ -387,6 +387,9 @@ impl Checker {
 
     fn device_write(&mut self, request: &MemRequest, data: &[u32]) -> Verdict {
         self.device_request(request)?;
+        // A read that waits may be passed by the completion of the write of the power state; a
+        // write may not (PCIe 2.4.1).
+        demand(!self.config.allowed().asleep, Rule::D3hot)?;
         self.payload(data.len())?;
         demand(
             request.at != AddressType::TranslationRequest,
@@ -419,7 +422,6 @@ impl Checker {
     fn device_request(&self, request: &MemRequest) -> Verdict {
         let limits = self.config.allowed();
         demand(limits.bus_master, Rule::BusMaster)?;
-        demand(!limits.asleep, Rule::D3hot)?;
         demand(self.device == Some(request.requester), Rule::RequesterId)?;
         request::attributes(&request.attr, limits)?;
         request::pasid(request, limits)?;
