@@ -46,8 +46,6 @@ pub(super) struct Limits {
     pub pri_allocation: u32,
     /// Smallest Translation Unit, log2 of bytes.
     pub translation_unit: u32,
-    /// D3hot.
-    pub asleep: bool,
     /// Cycles after which a request may be given up, if ever.
     pub timeout: Option<u64>,
 }
@@ -75,7 +73,6 @@ impl Limits {
             pri: self.pri | other.pri,
             pri_allocation: self.pri_allocation.max(other.pri_allocation),
             translation_unit: self.translation_unit,
-            asleep: self.asleep & other.asleep,
             timeout: [self.timeout, other.timeout].into_iter().flatten().min(),
         }
     }
@@ -172,7 +169,6 @@ const NOTHING: Limits = Limits {
     pri: false,
     pri_allocation: 0,
     translation_unit: 12,
-    asleep: false,
     timeout: completion_timeout(0),
 };
 
@@ -340,7 +336,6 @@ impl Config {
             pri: bit(self.word(self.pri, 4), 0),
             pri_allocation: self.word(self.pri, 12),
             translation_unit: 12 + (ats & 0x1f),
-            asleep: self.word(self.pm, 4) & 3 == 3,
             timeout: completion_timeout(control2),
         }
     }

@@ -387,9 +387,6 @@ impl Checker {
 
     fn device_write(&mut self, request: &MemRequest, data: &[u32]) -> Verdict {
         self.device_request(request)?;
-        // A read that waits may be passed by the completion of the write of the power state; a
-        // write may not (PCIe 2.4.1).
-        demand(!self.config.allowed().asleep, Rule::D3hot)?;
         self.payload(data.len())?;
         demand(
             request.at != AddressType::TranslationRequest,
@@ -494,7 +491,6 @@ impl Checker {
             INVALIDATE_COMPLETION => self.translations.invalidated(message),
             PAGE_REQUEST => {
                 demand(limits.bus_master, Rule::BusMaster)?;
-                demand(!limits.asleep, Rule::D3hot)?;
                 demand(limits.pri, Rule::PriEnable)?;
                 if let Some(prefix) = message.pasid {
                     request::prefix(&prefix, limits)?;

@@ -53,7 +53,6 @@ rules! {
     NoSnoop "no-snoop-enable" "No Snoop only when Device Control enables it" "PCIe 7.5.3.4";
     IdOrdering "ido-enable" "ID-based Ordering only when Device Control 2 enables it" "PCIe 7.5.3.16";
     BusMaster "bus-master" "No request before Bus Master Enable, and none after it is cleared" "PCIe 7.5.1.1.3";
-    D3hot "d3hot" "In D3hot neither memory writes nor page requests are sent" "PCIe 5.3.1.4, 2.4.1";
     RequesterId "requester-id" "Requests and messages carry the ID captured from configuration writes" "PCIe 2.2.6.2";
     TagUnique "tag-unique" "A tag is not used again while its request is outstanding" "PCIe 2.2.6.2, 2.8";
     TagRange "tag-range" "Tags are as wide as the tag enables say" "PCIe 2.2.6.2";

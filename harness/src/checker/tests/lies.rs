@@ -124,14 +124,6 @@ const LIES: &[(Rule, Lie)] = &[
         port.device(&no_data(answer(ROOT, request.tag, 4, 0)))?;
         port.device(&write(PAGE, 1))
     }),
-    (Rule::D3hot, |port| {
-        port.write(PM_CAP + 4, 3);
-        port.device(&write(PAGE, 1))
-    }),
-    (Rule::D3hot, |port| {
-        port.write(PM_CAP + 4, 3);
-        port.device(&bare(page_request(LAST_READ)))
-    }),
     (Rule::RequesterId, |port| {
         port.device(&write_as(by_host(request(0, PAGE, 1))))
     }),
