@@ -146,6 +146,7 @@ module siov_endpoint import siov_pkg::*; (
   logic                            forget_valid;
   logic [JobW-1:0]                 forget_job;
   logic [1:0]                      epoch_busy;
+  logic                            epoch;
   logic                            drop_valid;
   logic [AdiW-1:0]                 drop_adi;
   stop_t                           stop;
@@ -364,6 +365,7 @@ module siov_endpoint import siov_pkg::*; (
     .forget_valid_o   (forget_valid),
     .forget_job_o     (forget_job),
     .epoch_busy_o     (epoch_busy),
+    .epoch_i          (epoch),
     .cpl_valid_i      (cpl_valid),
     .cpl_i            (cpl),
     .err_o            (dma_err),
@@ -395,6 +397,7 @@ module siov_endpoint import siov_pkg::*; (
     .forget_valid_i (forget_valid),
     .forget_job_i   (forget_job),
     .epoch_busy_i   (epoch_busy),
+    .epoch_o        (epoch),
     .drop_valid_i   (drop_valid),
     .drop_adi_i     (drop_adi),
     .cpl_valid_i    (cpl_valid),

@@ -33,6 +33,8 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
   /// XlatHit answers of an epoch are in use: requests made with them may still leave, or are in
   /// flight. High from the clock after the answer at the latest. Who waits for a wake uses nothing.
   input  logic [1:0]      epoch_busy_i,
+  /// The epoch that all belongs to that begins now without a lookup, as ATS is disabled.
+  output logic            epoch_o,
 
   /// Drop all translations of an ADI: its WQ changes hands. At most every 8 clocks.
   input  logic            drop_valid_i,
@@ -285,6 +287,7 @@ module siov_atc import siov_pkg::*, siov_atc_pkg::*; (
 
   assign np_pending_o = tr_pending || msg_tx_valid_o;
   assign busy_o       = req_busy || inv_busy || pri_busy;
+  assign epoch_o      = epoch;
 
   always_ff @(posedge clk) begin
     if (rst_ni) begin

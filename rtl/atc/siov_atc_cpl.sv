@@ -59,7 +59,7 @@ module siov_atc_cpl import siov_pkg::*, siov_atc_pkg::*; (
   // --- is it expected ---------------------------------------------------------------------------
 
   logic [2:0] status;
-  logic       ours, fits, ends, poisoned;
+  logic       ours, fits, known, ends, poisoned;
 
   assign tr_o     = tr_q;
   assign status   = hdr_q[1][15:13];
@@ -70,9 +70,12 @@ module siov_atc_cpl import siov_pkg::*, siov_atc_pkg::*; (
                     hdr_q[0][13:12] == '0;
   assign fits    = status != Success ||
                    (hdr_q[0][30] && hdr_q[0][9:0] == 10'd2 && hdr_q[1][11:0] == 12'd8);
-  assign ends    = valid_q && tr_sent_i && ours && fits;
+  // What does not fit is nobody's answer: the tag of a late request rests on, as the answer may
+  // still come and be taken for that of the next request.
+  assign known   = valid_q && ours && fits;
+  assign ends    = known && tr_sent_i;
 
-  assign ended_o = ends || (valid_q && tr_late_i && ours);
+  assign ended_o = known && (tr_sent_i || tr_late_i);
 
   always_comb begin
     err_o            = '0;

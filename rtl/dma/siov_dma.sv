@@ -60,6 +60,8 @@ module siov_dma import siov_pkg::*, siov_dma_pkg::*; (
   /// Hits of this epoch are in use: from the clock after the answer until the last TLP with such an
   /// address has entered the output stream and, if it is a read, been answered.
   output logic [1:0]  epoch_busy_o,
+  /// Epoch of what begins without a look-up.
+  input  logic        epoch_i,
 
   /// All completions; those of other requests than reads are ignored.
   input  logic        cpl_valid_i,
@@ -148,6 +150,7 @@ module siov_dma import siov_pkg::*, siov_dma_pkg::*; (
     .chunk_o        (chunk),
     .source_o       (source),
     .chunk_last_o   (chunk_last),
+    .epoch_i        (epoch_i),
     .epoch_busy_o   (turn_epochs),
     .busy_o         (turns_busy)
   );
@@ -248,6 +251,7 @@ module siov_dma import siov_pkg::*, siov_dma_pkg::*; (
     .out_valid_o  (rec_valid),
     .out_ready_i  (rec_ready),
     .out_o        (rec),
+    .epoch_i      (epoch_i),
     .epoch_busy_o (rec_epochs),
     .busy_o       (records_busy)
   );

@@ -25,6 +25,8 @@ module siov_dma_records import siov_pkg::*, siov_dma_pkg::*; (
   input  logic            out_ready_i,
   output rec_out_t        out_o,
 
+  /// Epoch of what begins without a look-up.
+  input  logic            epoch_i,
   /// Translations of this epoch wait here.
   output logic [1:0]      epoch_busy_o,
   output logic            busy_o
@@ -107,6 +109,7 @@ module siov_dma_records import siov_pkg::*, siov_dma_pkg::*; (
     .out_ready_i  (item_ready),
     .out_o        (item),
     .answer_o     (answer),
+    .epoch_i      (epoch_i),
     .epoch_busy_o (epoch_busy_o),
     .busy_o       (xlat_busy)
   );
@@ -120,6 +123,7 @@ module siov_dma_records import siov_pkg::*, siov_dma_pkg::*; (
   always_comb begin
     out_o = '0;
     if (direct) begin
+      out_o.epoch = epoch_i;
       if (rec_valid_i) out_o.rec = rec_i;
     end else if (out_valid_o) begin
       out_o = '{

@@ -39,6 +39,8 @@ module siov_dma_turns import siov_pkg::*, siov_dma_pkg::*; (
   output source_t            source_o,
   output logic               chunk_last_o,
 
+  /// Epoch of what begins without a look-up.
+  input  logic               epoch_i,
   /// Translations of this epoch wait here.
   output logic [1:0]         epoch_busy_o,
   output logic               busy_o
@@ -138,6 +140,7 @@ module siov_dma_turns import siov_pkg::*, siov_dma_pkg::*; (
     .out_ready_i  (turn_ready),
     .out_o        (turn),
     .answer_o     (turn_answer),
+    .epoch_i      (epoch_i),
     .epoch_busy_o (xlat_epochs),
     .busy_o       (xlat_busy)
   );

@@ -33,6 +33,8 @@ module siov_dma_xlat import siov_pkg::*, siov_dma_pkg::*; #(
   output item_t      out_o,
   output answer_t    answer_o,
 
+  /// Epoch of what passes without a look-up.
+  input  logic       epoch_i,
   /// Hits of this epoch wait here. From the clock after the last answer on.
   output logic [1:0] epoch_busy_o,
   /// An item waits for its answer.
@@ -136,9 +138,13 @@ module siov_dma_xlat import siov_pkg::*, siov_dma_pkg::*; #(
   assign out_o       = item_valid ? item : in_i;
 
   always_comb begin
-    if (!item_valid)       answer_o = '0;  // AnswerHit, nothing translated
-    else if (answer_valid) answer_o = answer_head;
-    else                   answer_o = answer;
+    answer_o = answer;
+    if (!item_valid) begin
+      answer_o       = '0;  // AnswerHit, nothing translated
+      answer_o.epoch = epoch_i;
+    end else if (answer_valid) begin
+      answer_o = answer_head;
+    end
   end
 
   // --- epochs -----------------------------------------------------------------------------------

@@ -67,6 +67,14 @@ struct Invalidation {
     sent: Cycle,
 }
 
+/// Completions that are owed to an agent of which only its ITags are known.
+#[derive(Clone, Copy, Debug, Default)]
+struct Owed {
+    requests: u32,
+    /// Copies of the next that came.
+    copies: u8,
+}
+
 /// All translations given and invalidations sent.
 #[derive(Debug, Default)]
 pub(super) struct Translations {
@@ -76,6 +84,8 @@ pub(super) struct Translations {
     /// Sizes in `pages`, bit n for 2^n bytes.
     sizes: u64,
     invalidations: [Invalidation; ITAGS],
+    /// Of other translation agents, which may use an ITag again before it is completed.
+    strange: BTreeMap<(Bdf, usize), Owed>,
     /// Pages to which the device was given no right to write, by PASID and number of the page.
     refusals: BTreeMap<(Option<u32>, u64), Refusal>,
     /// One of the grants is Global: the device may use it for any PASID.
@@ -259,6 +269,12 @@ impl Translations {
         demand(!busy, Rule::InvalidateTag)
     }
 
+    /// An Invalidate Request of another agent was sent. What it makes stale is not followed.
+    pub fn owe(&mut self, message: &Message) {
+        let key = (message.requester, itag(message));
+        self.strange.entry(key).or_default().requests += 1;
+    }
+
     /// An Invalidate Request was sent.
     pub fn invalidating(&mut self, message: &Message, data: &[u32], cycle: Cycle) {
         let itag = itag(message);
@@ -301,6 +317,15 @@ impl Translations {
         let mut completed = 0_u32;
         for (itag, invalidation) in self.invalidations.iter_mut().enumerate() {
             if vector >> itag & 1 == 0 {
+                continue;
+            }
+            if let Some(owed) = self.strange.get_mut(&(requester, itag)) {
+                demand(owed.requests > 0, Rule::InvalidateCompletion)?;
+                owed.copies += 1;
+                if owed.copies == count {
+                    owed.copies = 0;
+                    owed.requests -= 1;
+                }
                 continue;
             }
             demand(

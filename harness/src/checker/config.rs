@@ -46,6 +46,8 @@ pub(super) struct Limits {
     pub pri_allocation: u32,
     /// Smallest Translation Unit, log2 of bytes.
     pub translation_unit: u32,
+    /// Cycles after which a request may be given up, if ever.
+    pub timeout: Option<u64>,
 }
 
 impl Limits {
@@ -71,7 +73,29 @@ impl Limits {
             pri: self.pri | other.pri,
             pri_allocation: self.pri_allocation.max(other.pri_allocation),
             translation_unit: self.translation_unit,
+            timeout: [self.timeout, other.timeout].into_iter().flatten().min(),
         }
+    }
+}
+
+/// The least that a Completion Timeout Value of Device Control 2 allows, in cycles: one is 1 ns, and
+/// the device lets time run 16 times as fast.
+const fn completion_timeout(control2: u32) -> Option<u64> {
+    const MICROSECOND: u64 = 1_000;
+    const SPEED: u64 = 16;
+    let microseconds = match control2 & 0xf {
+        0x2 => 1_000,
+        0x5 => 16_000,
+        0x6 => 65_000,
+        0x9 => 260_000,
+        0xa => 1_000_000,
+        0xd => 4_000_000,
+        0xe => 17_000_000,
+        _ => 50,
+    };
+    match bit(control2, 4) {
+        true => None,
+        false => Some(microseconds * MICROSECOND / SPEED),
     }
 }
 
@@ -145,6 +169,7 @@ const NOTHING: Limits = Limits {
     pri: false,
     pri_allocation: 0,
     translation_unit: 12,
+    timeout: completion_timeout(0),
 };
 
 impl Config {
@@ -311,6 +336,7 @@ impl Config {
             pri: bit(self.word(self.pri, 4), 0),
             pri_allocation: self.word(self.pri, 12),
             translation_unit: 12 + (ats & 0x1f),
+            timeout: completion_timeout(control2),
         }
     }
 }

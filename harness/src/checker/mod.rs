@@ -37,7 +37,7 @@ use ats::Translations;
 use config::{Config, Effect};
 use credits::Budget;
 use message::{INVALIDATE_COMPLETION, INVALIDATE_REQUEST, PAGE_REQUEST, PRG_RESPONSE};
-use outstanding::{Answer, Kind, Outstanding, Slot, Strangers};
+use outstanding::{Answer, Kind, Outstanding, Slot, Strangers, When};
 use pri::Groups;
 use records::{Claim, Records};
 use rule::{Verdict, demand};
@@ -162,13 +162,10 @@ impl Checker {
         self.records.expect(interrupt);
     }
 
-    /// The device request of this tag will not be completed as it should.
-    pub fn excuse(&mut self, tag: Tag) {
-        // Nobody knows when the device gives up waiting.
-        const NEVER: Cycle = Cycle(u64::MAX);
-        if let Some(before) = self.upstream.excuse(tag) {
-            self.translated(&before, None, NEVER);
-        }
+    /// A completion of the device request of this tag is lost.
+    pub fn lose(&mut self, tag: Tag) {
+        let before = self.upstream.lose(tag);
+        self.unanswered(before);
     }
 
     // ---------------------------------------------------------------------------------------
@@ -177,17 +174,18 @@ impl Checker {
     fn judge_host(&mut self, event: &TlpEvent<'_>) -> Verdict {
         let tlp = header::decode(event.words)?;
         let cycle = event.cycle;
+        let when = When::patient(cycle);
         match &tlp {
             Tlp::MemRead { request } => {
                 request::not_translated(request)?;
-                self.downstream.free(request.tag, cycle)?;
-                self.downstream.sent_memory(Kind::MemRead, request);
+                self.downstream.free(request.tag, when)?;
+                self.downstream.sent_memory(Kind::MemRead, request, when);
                 Ok(())
             }
             Tlp::LockedRead { request } => {
                 request::not_translated(request)?;
-                self.downstream.free(request.tag, cycle)?;
-                self.downstream.sent_memory(Kind::LockedRead, request);
+                self.downstream.free(request.tag, when)?;
+                self.downstream.sent_memory(Kind::LockedRead, request, when);
                 Ok(())
             }
             Tlp::MemWrite { request, data } => {
@@ -199,29 +197,29 @@ impl Checker {
             Tlp::DmWr { request, data } => {
                 request::not_translated(request)?;
                 self.payload(data.len())?;
-                self.downstream.free(request.tag, cycle)?;
+                self.downstream.free(request.tag, when)?;
                 let claim = self.submitted(request, data, true, cycle);
                 self.downstream
-                    .sent(request.tag, Kind::DmWr(claim), (0, 4, request.attr));
+                    .sent(request.tag, Kind::DmWr(claim), (0, 4, request.attr), when);
                 Ok(())
             }
             Tlp::ConfigRead { request } => {
                 request::config_form(request)?;
-                self.downstream.free(request.tag, cycle)?;
+                self.downstream.free(request.tag, when)?;
                 let kind = Kind::ConfigRead(*request);
                 self.downstream
-                    .sent(request.tag, kind, (0, 4, request.attr));
+                    .sent(request.tag, kind, (0, 4, request.attr), when);
                 Ok(())
             }
             Tlp::ConfigWrite { request, data } => {
                 request::config_form(request)?;
-                self.downstream.free(request.tag, cycle)?;
+                self.downstream.free(request.tag, when)?;
                 if request.target.function() == 0 {
                     self.config.writing(request, *data);
                 }
                 let kind = Kind::ConfigWrite(*request, *data);
                 self.downstream
-                    .sent(request.tag, kind, (0, 4, request.attr));
+                    .sent(request.tag, kind, (0, 4, request.attr), when);
                 Ok(())
             }
             Tlp::Completion { completion, data } | Tlp::LockedCompletion { completion, data } => {
@@ -275,6 +273,15 @@ impl Checker {
             .answered(before, data, unit, cycle, refused);
     }
 
+    /// This request of the device will not be completed as it should.
+    fn unanswered(&mut self, before: Option<Slot>) {
+        // Nobody knows when the device gives up waiting.
+        const NEVER: Cycle = Cycle(u64::MAX);
+        if let Some(before) = before {
+            self.translated(&before, None, NEVER);
+        }
+    }
+
     fn host_message(&mut self, message: &Message, data: &[u32], cycle: Cycle) -> Verdict {
         match message.code {
             INVALIDATE_REQUEST => {
@@ -292,11 +299,12 @@ impl Checker {
 
     /// Keeps up with a TLP that may break any rule, so that what follows is judged rightly.
     fn note_deliberate(&mut self, event: &TlpEvent<'_>) {
+        let when = When::patient(event.cycle);
         let Ok(tlp) = header::decode(event.words) else {
             // It may be answered all the same, as I/O requests are.
             if let Some((requester, tag)) = header::sender(event.words) {
                 let requests = self.sender(requester);
-                requests.sent(tag, Kind::DmWr(None), (0, 4, Attributes::default()));
+                requests.sent(tag, Kind::DmWr(None), (0, 4, Attributes::default()), when);
                 requests.excuse(tag);
             }
             return;
@@ -304,25 +312,27 @@ impl Checker {
         match &tlp {
             Tlp::MemRead { request } => {
                 let kind = Kind::MemRead;
-                self.sender(request.requester).sent_memory(kind, request);
+                self.sender(request.requester)
+                    .sent_memory(kind, request, when);
                 self.excuse_sender(request.requester, request.tag);
             }
             Tlp::LockedRead { request } => {
                 let kind = Kind::LockedRead;
-                self.sender(request.requester).sent_memory(kind, request);
+                self.sender(request.requester)
+                    .sent_memory(kind, request, when);
                 self.excuse_sender(request.requester, request.tag);
             }
             Tlp::DmWr { request, data } => {
                 let claim = self.submitted(request, data, true, event.cycle);
                 let bytes = (0, 4, request.attr);
                 self.sender(request.requester)
-                    .sent(request.tag, Kind::DmWr(claim), bytes);
+                    .sent(request.tag, Kind::DmWr(claim), bytes, when);
                 self.excuse_sender(request.requester, request.tag);
             }
             Tlp::ConfigRead { request } => {
                 let kind = Kind::ConfigRead(*request);
                 self.sender(request.requester)
-                    .sent(request.tag, kind, (0, 4, request.attr));
+                    .sent(request.tag, kind, (0, 4, request.attr), when);
                 self.excuse_sender(request.requester, request.tag);
             }
             Tlp::ConfigWrite { request, data } => {
@@ -331,13 +341,17 @@ impl Checker {
                 }
                 let kind = Kind::ConfigWrite(*request, *data);
                 self.sender(request.requester)
-                    .sent(request.tag, kind, (0, 4, request.attr));
+                    .sent(request.tag, kind, (0, 4, request.attr), when);
                 self.excuse_sender(request.requester, request.tag);
             }
             Tlp::Completion { completion, .. } | Tlp::LockedCompletion { completion, .. } => {
-                self.excuse(completion.tag);
+                let before = self.upstream.excuse(completion.tag);
+                self.unanswered(before);
             }
             Tlp::Message { message, data } => match message.code {
+                INVALIDATE_REQUEST if message.requester != self.root => {
+                    self.translations.owe(message);
+                }
                 INVALIDATE_REQUEST if self.translations.itag_free(message, event.cycle).is_ok() => {
                     self.translations.invalidating(message, data, event.cycle);
                 }
@@ -402,8 +416,12 @@ impl Checker {
         let limits = *self.config.allowed();
         let bytes = u32::from(request.length) * 4;
         demand(bytes <= limits.read, Rule::MaxRead)?;
+        let when = When {
+            cycle,
+            timeout: limits.timeout,
+        };
         request::tag_range(request.tag, &limits)?;
-        self.upstream.free(request.tag, cycle)?;
+        self.upstream.free(request.tag, when)?;
         let kind = match request.at {
             AddressType::TranslationRequest => {
                 request::translation_form(request, self.boundary)?;
@@ -418,7 +436,7 @@ impl Checker {
             }
             AddressType::Untranslated => Kind::MemRead,
         };
-        self.upstream.sent_memory(kind, request);
+        self.upstream.sent_memory(kind, request, when);
         Ok(())
     }
 

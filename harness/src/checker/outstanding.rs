@@ -30,6 +30,23 @@ pub(super) enum Kind {
     DmWr(Option<Claim>),
 }
 
+/// The cycle in which a request is seen, and how many later it may be given up, if ever.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct When {
+    pub cycle: Cycle,
+    pub timeout: Option<u64>,
+}
+
+impl When {
+    /// Of a requester that waits for ever.
+    pub fn patient(cycle: Cycle) -> Self {
+        Self {
+            cycle,
+            timeout: None,
+        }
+    }
+}
+
 /// One tag.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot {
@@ -40,8 +57,13 @@ pub(super) struct Slot {
     pub left: u32,
     attr: Attributes,
     outstanding: bool,
+    /// A completion of it is lost.
+    lost: bool,
     /// A fault was put in its way: how it ends is open, and when the tag is free again.
     excused: bool,
+    sent: Cycle,
+    /// Cycles after which its requester may give it up, if ever.
+    timeout: Option<u64>,
     /// When the last completion came, or comes.
     ended: Cycle,
 }
@@ -58,7 +80,10 @@ const FREE: Slot = Slot {
         poisoned: false,
     },
     outstanding: false,
+    lost: false,
     excused: false,
+    sent: Cycle(0),
+    timeout: None,
     ended: Cycle(0),
 };
 
@@ -93,15 +118,19 @@ impl Outstanding {
         &mut self.slots[usize::from(tag.raw()) % TAGS]
     }
 
-    /// Whether the tag may be used for a request that is seen in `cycle`.
-    pub fn free(&mut self, tag: Tag, cycle: Cycle) -> Verdict {
+    /// Whether the tag may be used for a request that is seen in `when`: the one before has been
+    /// completed, or its requester may have given it up (PCIe 2.8).
+    pub fn free(&mut self, tag: Tag, when: When) -> Verdict {
         let slot = self.slot(tag);
-        let free = slot.excused || !slot.outstanding && slot.ended <= cycle;
-        demand(free, Rule::TagUnique)
+        // The timeout may have been changed since.
+        let timeout = [slot.timeout, when.timeout].into_iter().flatten().min();
+        let expired = timeout.is_some_and(|cycles| slot.sent + cycles <= when.cycle);
+        let completed = !slot.outstanding && slot.ended <= when.cycle;
+        demand(slot.excused || completed || expired, Rule::TagUnique)
     }
 
     /// A request was sent.
-    pub fn sent(&mut self, tag: Tag, kind: Kind, request: (u64, u32, Attributes)) {
+    pub fn sent(&mut self, tag: Tag, kind: Kind, request: (u64, u32, Attributes), when: When) {
         let (next, left, attr) = request;
         let slot = self.slot(tag);
         *slot = Slot {
@@ -110,15 +139,26 @@ impl Outstanding {
             left,
             attr,
             outstanding: true,
+            lost: false,
             excused: false,
+            sent: when.cycle,
+            timeout: when.timeout,
             ended: Cycle(0),
         };
     }
 
     /// A memory request was sent.
-    pub fn sent_memory(&mut self, kind: Kind, request: &MemRequest) {
+    pub fn sent_memory(&mut self, kind: Kind, request: &MemRequest, when: When) {
         let bytes = (request.first_byte(), request.byte_count(), request.attr);
-        self.sent(request.tag, kind, bytes);
+        self.sent(request.tag, kind, bytes, when);
+    }
+
+    /// A completion of the request of this tag will not come. Others may, which then do not fit.
+    /// Gives the request, if it was outstanding.
+    pub fn lose(&mut self, tag: Tag) -> Option<Slot> {
+        let slot = self.slot(tag);
+        slot.lost = true;
+        slot.outstanding.then_some(*slot)
     }
 
     /// The request of this tag has met a fault: nothing is said of it any more. Gives it, if it
@@ -147,6 +187,7 @@ impl Outstanding {
             completion, status, ..
         } = *answer;
         let slot = self.slot(completion.tag);
+        slot.excused |= slot.lost;
         if slot.excused {
             return Ok(None);
         }

@@ -54,7 +54,7 @@ rules! {
     IdOrdering "ido-enable" "ID-based Ordering only when Device Control 2 enables it" "PCIe 7.5.3.16";
     BusMaster "bus-master" "No request before Bus Master Enable, and none after it is cleared" "PCIe 7.5.1.1.3";
     RequesterId "requester-id" "Requests and messages carry the ID captured from configuration writes" "PCIe 2.2.6.2";
-    TagUnique "tag-unique" "A tag is not used again while its request is outstanding" "PCIe 2.2.6.2";
+    TagUnique "tag-unique" "A tag is not used again while its request is outstanding" "PCIe 2.2.6.2, 2.8";
     TagRange "tag-range" "Tags are as wide as the tag enables say" "PCIe 2.2.6.2";
     CompletionUnasked "completion-unasked" "A completion answers an outstanding request" "PCIe 2.3.2";
     CompleterId "completer-id" "A completion carries the ID of its completer" "PCIe 2.2.9";

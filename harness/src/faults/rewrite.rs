@@ -38,9 +38,9 @@ pub(super) fn rewrite(deed: Deed, words: &mut Vec<u32>, random: u64) -> bool {
             true
         }
         Deed::CorruptTag => {
-            // Bit 7: in each size of tags one that the device has no use for, so that it can tell.
+            // Bits 7:5: in each size of tags one that the device has no use for, so that it can tell.
             let tag = payload_at(words) - 1;
-            words[tag] ^= 1 << 15;
+            words[tag] |= 0b111 << 13;
             false
         }
         Deed::CorruptRequester => flip(&mut words[2], 16, 3, random),

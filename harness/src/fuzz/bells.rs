@@ -60,6 +60,16 @@ impl Bells {
         (due, most)
     }
 
+    /// No message can be sent for some time: of those that are due and have not come, `count` did,
+    /// one is left.
+    pub fn hold(&self, count: u64) {
+        let asked = self.before.get() + self.due.get() + self.doubled.get();
+        let waiting = asked.saturating_sub(self.lost.get() + count);
+        let merged = waiting.saturating_sub(1).min(self.due.get());
+        self.due.set(self.due.get() - merged);
+        self.unsure.set(self.unsure.get() + merged);
+    }
+
     /// Whether so many messages may have come although `under_way` descriptors have not been
     /// judged.
     pub fn may_be(&self, count: u64, under_way: u64) -> bool {

@@ -11,7 +11,7 @@ use futures_util::future::{try_join, try_join_all, try_join3};
 use siov_firmware::regs;
 
 use super::estate::Estate;
-use super::owner::{all, limited};
+use super::owner::{all, doze, limited};
 use super::tally::Tally;
 use super::tenant::Tenant;
 use super::world::World;
@@ -65,6 +65,8 @@ pub async fn live(
 ) -> Result<Obituary, FuzzError> {
     let stream = |n| Dice::new(plan.seed, (plan.number + 1) * STREAMS + n);
     let world = World::new(host, plan.mode, plan.resets);
+    let death = draw_death(stream(3), plan.resets);
+    world.answers_at_end.set(death == Death::FunctionLevelReset);
     let driver = bring_up(&world, estates, &stream).await?;
     let tenants = world.tenants();
     let work = try_join_all(tenants.iter().map(|tenant| tenant.work(&world)));
@@ -72,9 +74,9 @@ pub async fn live(
     let manage = async {
         let owners = try_join_all(tenants.iter().map(|tenant| tenant.own(&world)));
         let conductor = conduct(&world, tally, stream(1), plan.until);
-        let noise = noise::make(host, &driver, tally, stream(2), plan.faults, &world.ending);
+        let noise = noise::make(&driver, tally, stream(2), plan.faults, &world);
         let (_, (), noise) = try_join3(owners, conductor, noise).await?;
-        die(&world, &driver, draw_death(stream(3), plan.resets)).await?;
+        die(&world, &driver, tally, death).await?;
         Ok(noise)
     };
     let (_, noise) = tokio::select! {
@@ -127,22 +129,35 @@ async fn bring_up(
 async fn configure_function(driver: &Driver) -> Result<(), FuzzError> {
     const CAP_PCIE: u8 = 0x10;
     const DEVCTL2: u16 = 0x28;
+    const EXT_CAP_ATS: u16 = 0x0f;
     const RANGE_A: u32 = 1; // 4,096 cycles
     let (host, info) = (driver.host(), driver.info());
     let cap = info.capability(CAP_PCIE);
     let devctl2 = cap.ok_or(DriverError::Missing("PCIe capability"))? + DEVCTL2;
     let value = host.config_read32(info.bdf, devctl2).await? & !0xf | RANGE_A;
     host.config_write(info.bdf, devctl2, value, 0b0011).await?;
-    for (id, offset, enables) in [(0x13, 4, 0b0011), (0x0f, 4, 0b1100)] {
-        if let Some(cap) = info.extended_capability(id) {
-            host.config_write(info.bdf, cap + offset, 0, enables)
-                .await?;
-        }
+    if let Some(cap) = info.extended_capability(EXT_CAP_ATS) {
+        host.config_write(info.bdf, cap + 4, 0, 0b1100).await?;
+    }
+    reset_page_requests(driver).await
+}
+
+/// Disables page requests, and lets the device forget those that nobody has answered (PCIe
+/// 10.5.2.1).
+async fn reset_page_requests(driver: &Driver) -> Result<(), FuzzError> {
+    const EXT_CAP_PRI: u16 = 0x13;
+    const CONTROL: u16 = 4;
+    const RESET: u32 = 1 << 1;
+    let (host, info) = (driver.host(), driver.info());
+    if let Some(cap) = info.extended_capability(EXT_CAP_PRI) {
+        host.config_write(info.bdf, cap + CONTROL, RESET, 0b0011)
+            .await?;
     }
     Ok(())
 }
 
-/// Says when the end is near, and until then drains or aborts all queues now and then.
+/// Says when the end is near, and until then drains or aborts all queues now and then, or lets the
+/// function sleep.
 async fn conduct(
     world: &World,
     tally: &Tally,
@@ -150,13 +165,15 @@ async fn conduct(
     until: u64,
 ) -> Result<(), FuzzError> {
     const LOOK: u64 = 500;
+    const LONGEST_DOZE: u64 = 3_000;
     while tally.host_tlps() < until {
         world.host.sleep(LOOK).await;
         if !dice.one_in(60) {
             continue;
         }
-        match dice.one_in(2) {
-            true if world.resets => all(world, Command::AbortAll, true).await?,
+        match dice.below(3) {
+            0 if world.resets => all(world, Command::AbortAll, true).await?,
+            1 => doze(world, 1 + dice.below(LONGEST_DOZE)).await?,
             _ => all(world, Command::DrainAll, false).await?,
         }
     }
@@ -173,11 +190,16 @@ fn draw_death(mut dice: Dice, resets: bool) -> Death {
 }
 
 /// Ends the life while tenants still work.
-async fn die(world: &World, driver: &Driver, death: Death) -> Result<(), FuzzError> {
-    /// Until page requests that came before are answered, and the noise is.
+async fn die(world: &World, driver: &Driver, tally: &Tally, death: Death) -> Result<(), FuzzError> {
+    /// Until the noise is, and before an FLR page requests.
     const ANSWERED: u64 = 5_000;
+    const LONG: u64 = 50_000;
     let (host, tenants) = (&world.host, world.tenants());
     host.sleep(ANSWERED).await;
+    let since = host.now();
+    while tally.invalidating() > 0 && host.now() - since < LONG {
+        host.sleep(ANSWERED).await;
+    }
     match death {
         Death::Drain => {
             for tenant in &tenants {
@@ -192,7 +214,7 @@ async fn die(world: &World, driver: &Driver, death: Death) -> Result<(), FuzzErr
         }
         Death::FunctionLevelReset => {
             tenants.iter().for_each(|tenant| tenant.lose());
-            limited(host, "FLR", function_level_reset(driver)).await?;
+            limited(host, "FLR", driver.reset_function()).await?;
         }
     }
     for tenant in &tenants {
@@ -221,27 +243,15 @@ async fn reset_device(driver: &Driver) -> Result<(), DriverError> {
     }
 }
 
-async fn function_level_reset(driver: &Driver) -> Result<(), DriverError> {
-    const CAP_PCIE: u8 = 0x10;
-    const DEVCTL: u16 = 8;
-    const INITIATE_FLR: u32 = 1 << 15;
-    const VENDOR_ID: u16 = 0;
-    let (host, info) = (driver.host(), driver.info());
-    let cap = info.capability(CAP_PCIE);
-    let devctl = cap.ok_or(DriverError::Missing("PCIe capability"))? + DEVCTL;
-    let value = host.config_read32(info.bdf, devctl).await? | INITIATE_FLR;
-    host.config_write(info.bdf, devctl, value, 0b0011).await?;
-    // Answered when it is over.
-    host.config_read32(info.bdf, VENDOR_ID).await?;
-    Ok(())
-}
-
 /// Waits until the device has nothing to do, and looks whether nothing is left.
 async fn examine(world: &World, driver: &Driver, tally: &Tally) -> Result<(), FuzzError> {
     const SOME_TIME: u64 = 3_000;
     /// More than a tag rests that timed out: 16 timeouts.
     const LONG: u64 = 75_000;
     let host = &world.host;
+    if world.abandoned.get() > 0 {
+        reset_page_requests(driver).await?;
+    }
     let since = host.now();
     host.sleep(SOME_TIME).await;
     while !host.device_idle() && host.now() - since < LONG {
@@ -265,13 +275,19 @@ async fn examine(world: &World, driver: &Driver, tally: &Tally) -> Result<(), Fu
             return wrong(format!("nobody has asked for what was blocked: {fault}"));
         }
     }
+    world.attribute();
+    let (stops, lost) = (driver.invalidation_stops(), world.lost_invalidations.get());
+    if stops > lost {
+        return wrong(format!(
+            "invalidations were not completed in time {stops} times, but {lost} were lost"
+        ));
+    }
     if let Some(error) = driver.take_unowned_errors().first() {
         return wrong(format!("software error {error:x?} belongs to nobody"));
     }
     if let Some(text) = tally.unanswered() {
         return wrong(text);
     }
-    world.attribute();
     for tenant in world.tenants() {
         tenant.settle(world)?;
         tenant.check_interrupts()?;

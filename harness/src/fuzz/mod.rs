@@ -201,9 +201,12 @@ pub fn run(
 
 /// A host as PCIe allows it. Its answers come early enough for the shortest completion timeout.
 fn knobs(options: &Options, dice: &mut Dice) -> Knobs {
+    /// More than the reads take that may use what is invalidated, even if they time out.
+    const INVALIDATION_TIMEOUT: u64 = 40_000;
     Knobs {
         seed: options.seed,
         checker: options.checker,
+        invalidation_timeout: INVALIDATION_TIMEOUT,
         latency: 50 + dice.below(400),
         translation_latency: 50 + dice.below(400),
         jitter: dice.below(150),

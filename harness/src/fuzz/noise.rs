@@ -5,17 +5,19 @@
 //! TLPs that disturb: legal ones out of place, and such as no host may send. None of them may
 //! change anything that a tenant can see.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use super::estate::{BASE, PAGES};
 use super::tally::{Answer, Tally};
+use super::world::World;
 use super::{Dice, FuzzError, TENANTS};
 use crate::host::Driver;
+use crate::mem::PAGE_SIZE;
 use crate::pcie::tlp::{
     AddressType, Attributes, Completion, CompletionStatus, ConfigRequest, MemRequest, Message,
-    Routing, Tlp,
+    PasidPrefix, Routing, Tlp,
 };
-use crate::pcie::{Bdf, CreditClass, CreditWindow, Host, Tag};
+use crate::pcie::{Bdf, CreditClass, CreditWindow, Host, Pasid, Tag};
 
 /// Who the noise says it is. The root complex is another.
 const STRANGER: Bdf = Bdf::new(0, 0x1f, 0);
@@ -40,14 +42,13 @@ struct Noise<'a> {
 /// Makes noise until the end is near, and with `stalls` lets the device wait for credits; what it
 /// sent.
 pub async fn make(
-    host: &Host,
     driver: &Driver,
     tally: &Tally,
     dice: Dice,
     stalls: bool,
-    ending: &Cell<bool>,
+    world: &World,
 ) -> Result<BTreeMap<&'static str, u64>, FuzzError> {
-    let info = driver.info();
+    let (host, info) = (&world.host, driver.info());
     let bar = |index| {
         info.bar(index)
             .ok_or_else(|| FuzzError::Wrong(format!("BAR{index} is missing")))
@@ -63,9 +64,12 @@ pub async fn make(
         bar2_end: bar2.address + bar2.size,
         counts: BTreeMap::new(),
     };
-    while !ending.get() {
+    while !world.ending.get() {
         let pause = 1 + noise.dice.below(100);
         host.sleep(pause).await;
+        if world.asleep.get() {
+            continue;
+        }
         noise.one();
         if stalls && noise.dice.one_in(500) {
             noise.stall().await;
@@ -77,7 +81,7 @@ pub async fn make(
 impl Noise<'_> {
     /// Sends one TLP.
     fn one(&mut self) {
-        match self.dice.below(16) {
+        match self.dice.below(17) {
             0 => self.register_read(),
             1 => self.portal_read(),
             2 => self.read_beyond(),
@@ -93,6 +97,7 @@ impl Noise<'_> {
             12 => self.length_that_lies(),
             13 => self.crossing_read(),
             14 => self.poisoned_write(),
+            15 => self.invalidation(),
             _ => self.reserved_type(),
         }
     }
@@ -300,7 +305,8 @@ impl Noise<'_> {
         self.send(WHAT, &Tlp::ConfigWrite { request, data });
     }
 
-    /// For a tag that the device does not use, or to somebody else.
+    /// For a tag that the device does not use, or only for requests of another kind, or to somebody
+    /// else.
     fn unexpected_completion(&mut self) {
         let to_device = self.dice.one_in(2);
         let completion = Completion {
@@ -332,6 +338,42 @@ impl Noise<'_> {
         };
         let data = vec![];
         self.send("message", &Tlp::Message { message, data });
+    }
+
+    /// Of another translation agent. Its ITags may be those of the IOMMU, or some that it has not got
+    /// back.
+    fn invalidation(&mut self) {
+        const MOST: usize = 8;
+        const ALL: u64 = (1 << 63) - (1 << 12);
+        const SIZED: u64 = 1 << 11;
+        if self.tally.invalidating() >= MOST {
+            return;
+        }
+        let itag = self.dice.below(32) as u8;
+        let range = match self.dice.one_in(8) {
+            true => ALL | SIZED,
+            false => BASE + self.dice.below(PAGES) * PAGE_SIZE,
+        };
+        let pasid = Pasid::from_field(1 + self.dice.below(u64::from(TENANTS)) as u32);
+        let with_pasid = self.dice.one_in(2);
+        let all_pasids = u64::from(with_pasid && self.dice.one_in(4));
+        let message = Message {
+            requester: STRANGER,
+            tag: Tag::new(itag.into()),
+            code: Message::INVALIDATE_REQUEST,
+            routing: Routing::Id,
+            header: [u32::from(self.device.raw()) << 16, 0],
+            attr: Attributes::default(),
+            pasid: with_pasid.then(|| PasidPrefix::new(pasid)),
+        };
+        let bytes = (range | all_pasids).to_be_bytes();
+        let dword = |at: usize| u32::from_le_bytes([0, 1, 2, 3].map(|i| bytes[at + i]));
+        let data = vec![dword(0), dword(4)];
+        self.tally.expect_invalidation(STRANGER, itag);
+        self.send(
+            "invalidation by another agent",
+            &Tlp::Message { message, data },
+        );
     }
 
     /// I/O and atomic requests: known to PCIe, not to this device.

@@ -11,7 +11,7 @@ use futures_util::future::join;
 use siov_firmware::regs;
 
 use super::estate::{Place, SLOTS};
-use super::tenant::Tenant;
+use super::tenant::{Answers, Tenant};
 use super::world::World;
 use super::{FuzzError, Translation};
 use crate::dsa::Command;
@@ -201,6 +201,10 @@ impl Tenant {
         command: impl Future<Output = Result<(), DriverError>>,
         restart: bool,
     ) -> Result<(), FuzzError> {
+        let starved = match world.mode == Translation::Pri && self.dice().one_in(2) {
+            true => Some(self.starve(world, act).await?),
+            false => None,
+        };
         self.lose();
         self.under_load(act, command).await?;
         self.losing.set(false);
@@ -210,11 +214,43 @@ impl Tenant {
                 self.replace_adi()?;
             }
             self.start(world).await?;
-        } else {
+        }
+        self.answers.set(Answers::Soon);
+        if let Some(page) = starved {
+            self.restore(page)?;
+        }
+        if !restart {
             self.quiet(world).await?;
         }
         self.gate.open();
         Ok(())
+    }
+
+    /// Takes a page away that descriptors use, and leaves page requests open: what comes next must
+    /// end without their answers, which come late or not at all. The latter only for an owner who
+    /// goes, as each counts against who has made it, and rarely, as it counts against all.
+    async fn starve(&self, world: &World, act: Act) -> Result<u64, FuzzError> {
+        const MOST_ABANDONED: u64 = 3;
+        const LONGEST: u64 = 2_000;
+        let abandon = act == Act::Revoke && world.abandoned.get() < MOST_ABANDONED;
+        if abandon {
+            world.abandoned.set(world.abandoned.get() + 1);
+        }
+        self.answers.set(match abandon {
+            true => Answers::Never,
+            false => Answers::Late,
+        });
+        let (page, cycles) = {
+            let mut dice = self.dice();
+            let place = Place(dice.below(SLOTS));
+            (place.page(dice.long()), dice.below(LONGEST))
+        };
+        if !self.absent.borrow().contains(&page) {
+            self.evict(page);
+            self.unmap(page).await?;
+        }
+        self.host().sleep(cycles).await;
+        Ok(page)
     }
 
     /// Work that was submitted before is finished, the rest may be refused.
@@ -337,5 +373,32 @@ pub async fn all(world: &World, command: Command, loses: bool) -> Result<(), Fuz
         tenant.quiet(world).await?;
         tenant.gate.open();
     }
+    Ok(())
+}
+
+/// Puts the function into D3hot while it works, and back: nothing may be lost of what it has
+/// accepted. Meanwhile nobody touches it.
+pub async fn doze(world: &World, cycles: u64) -> Result<(), FuzzError> {
+    let tenants = world.tenants();
+    let mut turns = Vec::new();
+    for tenant in &tenants {
+        turns.push(tenant.turn.lock().await);
+    }
+    tenants.iter().for_each(|tenant| tenant.gate.close());
+    world.asleep.set(true);
+    let asleep = limited(
+        &world.host,
+        "going to D3hot",
+        tenants[0].driver.sleep_in_d3hot(),
+    );
+    let asleep = asleep.await?;
+    world.attribute();
+    for tenant in &tenants {
+        tenant.bells.hold(tenant.adi().vector().count().count);
+    }
+    world.host.sleep(cycles).await;
+    limited(&world.host, "return to D0", asleep.wake()).await?;
+    world.asleep.set(false);
+    tenants.iter().for_each(|tenant| tenant.gate.open());
     Ok(())
 }

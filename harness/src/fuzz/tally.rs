@@ -5,11 +5,12 @@
 //! Counts what passes, and keeps the answers that the noise waits for.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::rc::Rc;
 
-use crate::pcie::tlp::{CompletionStatus, Tlp, TlpRef};
+use crate::iommu::InvalidateCompletion;
+use crate::pcie::tlp::{CompletionStatus, Message, Tlp, TlpRef};
 use crate::pcie::{Bdf, Direction, Tag, TlpEvent, TlpListener};
 
 /// How a request of the noise must end.
@@ -25,6 +26,8 @@ struct Counts {
     host: u64,
     device: u64,
     waiting: BTreeMap<(Bdf, Tag), (&'static str, Answer)>,
+    /// Who waits for the completion of which ITag.
+    invalidating: BTreeSet<(Bdf, u8)>,
     wrong: Option<String>,
 }
 
@@ -53,13 +56,26 @@ impl Tally {
         !counts.waiting.contains_key(&(requester, tag))
     }
 
+    /// An Invalidate Request is being sent.
+    pub fn expect_invalidation(&self, requester: Bdf, itag: u8) {
+        self.0.borrow_mut().invalidating.insert((requester, itag));
+    }
+
+    /// How many ITags wait for their completion.
+    pub fn invalidating(&self) -> usize {
+        self.0.borrow().invalidating.len()
+    }
+
     /// A request that was answered wrongly, or not at all.
     pub fn unanswered(&self) -> Option<String> {
         let counts = self.0.borrow();
         let mut open = counts.waiting.iter();
         let open = open.find(|(_, (_, answer))| *answer != Answer::None);
         let missing = open.map(|((_, tag), (what, _))| format!("{what}, tag {tag}: no answer"));
-        counts.wrong.clone().or(missing)
+        let invalidation = counts.invalidating.first();
+        let invalidation =
+            invalidation.map(|(_, itag)| format!("invalidation with ITag {itag}: no completion"));
+        counts.wrong.clone().or(missing).or(invalidation)
     }
 }
 
@@ -71,8 +87,16 @@ impl TlpListener for Tally {
             return Ok(());
         }
         counts.device += 1;
-        let Ok(Tlp::Completion { completion, data }) = TlpRef::decode(event.words) else {
-            return Ok(());
+        let (completion, data) = match TlpRef::decode(event.words) {
+            Ok(Tlp::Completion { completion, data }) => (completion, data),
+            Ok(Tlp::Message { message, .. }) if message.code == Message::INVALIDATE_COMPLETION => {
+                let InvalidateCompletion { to, itags, .. } = InvalidateCompletion::new(&message);
+                counts
+                    .invalidating
+                    .retain(|(of, itag)| *of != to || itags >> itag & 1 == 0);
+                return Ok(());
+            }
+            _ => return Ok(()),
         };
         let key = (completion.requester, completion.tag);
         let Some(&(what, answer)) = counts.waiting.get(&key) else {

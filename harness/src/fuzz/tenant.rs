@@ -23,6 +23,15 @@ use crate::host::{AddressSpace, Adi, Demand, Driver, Paged, WqConfig};
 use crate::mem::{Gpa, PAGE_SIZE};
 use crate::pcie::{Host, Pasid};
 
+/// When page requests are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answers {
+    Soon,
+    /// After what stops those who wait for them.
+    Late,
+    Never,
+}
+
 /// One tenant in one life of the device.
 pub struct Tenant {
     pub(super) driver: Rc<Driver>,
@@ -36,6 +45,8 @@ pub struct Tenant {
     pub(super) losing: Cell<bool>,
     /// Its interrupt is masked.
     pub(super) masked: Cell<bool>,
+    /// When page requests are answered that come now.
+    pub(super) answers: Cell<Answers>,
     /// Pages that are not mapped at the moment.
     pub(super) absent: RefCell<BTreeSet<u64>>,
     /// Held while a slot has a descriptor under way.
@@ -80,6 +91,7 @@ impl Tenant {
             dice: RefCell::new(dice),
             losing: Cell::new(false),
             masked: Cell::new(false),
+            answers: Cell::new(Answers::Soon),
             absent: RefCell::default(),
             slots: (0..SLOTS).map(|_| Mutex::default()).collect(),
             turn: Mutex::default(),
@@ -443,11 +455,14 @@ impl Tenant {
 
     fn page(&self, world: &World, page: u64) -> Paged {
         const LONGEST: u64 = 3_000;
+        const LATE: u64 = 50_000;
+        const NEVER: u64 = 1 << 40;
         let mut dice = self.dice();
-        let delay = match world.ending.get() {
-            // Nobody will be there to answer.
-            true => 0,
-            false => dice.below(LONGEST),
+        let delay = match self.answers.get() {
+            _ if world.ending.get() && world.answers_at_end.get() => 0,
+            Answers::Soon => dice.below(LONGEST),
+            Answers::Late => LONGEST + dice.below(LATE),
+            Answers::Never => NEVER,
         };
         let ours = (BASE..BASE + PAGES * PAGE_SIZE).contains(&page);
         let demand = match dice.below(800) {

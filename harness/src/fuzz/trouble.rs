@@ -28,6 +28,8 @@ fn completion_interrupts() -> Range<u64> {
 
 /// Puts faults into all that follows.
 pub fn inject(host: &Host) {
+    /// Far enough apart for the host driver's second try to be heard.
+    const LOST: u64 = 100;
     let [late, very_late] = TOO_LATE.map(Deed::Delay);
     let reads = [
         (400, Deed::UnsupportedRequest),
@@ -64,16 +66,19 @@ pub fn inject(host: &Host) {
         let matches = Match::new(Kind::Interrupt).addresses(completion_interrupts());
         (matches.one_in(one_in), deed)
     });
+    let invalidations = Match::new(Kind::InvalidateRequest);
     let faults = reads
         .map(of(Kind::ReadCompletion))
         .into_iter()
         .chain(translations.map(of(Kind::TranslationCompletion)))
         .chain(responses.map(of(Kind::PageResponse)))
+        .chain([of(Kind::PageResponse)((100, Deed::Duplicate(0)))])
         .chain(interrupts)
         .chain([
             of(Kind::Read)((1_500, Deed::Drop)),
             of(Kind::TranslationRequest)((1_000, Deed::Drop)),
-            of(Kind::InvalidateRequest)((4, Deed::Delay(500))),
+            (invalidations.clone().every(LOST), Deed::Drop),
+            (invalidations.one_in(4), Deed::Delay(500)),
         ]);
     for (matches, deed) in faults {
         host.inject(Fault { matches, deed });

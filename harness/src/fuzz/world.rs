@@ -19,8 +19,16 @@ pub struct World {
     pub resets: bool,
     /// Nothing new is begun.
     pub ending: Cell<bool>,
+    /// The function is in D3hot.
+    pub asleep: Cell<bool>,
     /// A response has told the device to ask for no pages any more.
     pub no_requests: Cell<bool>,
+    /// Page requests that come in the end are answered at once.
+    pub answers_at_end: Cell<bool>,
+    /// Invalidations that never reached the device.
+    pub lost_invalidations: Cell<u64>,
+    /// Owners of ADIs whose page requests nobody will ever answer.
+    pub abandoned: Cell<u64>,
     tenants: RefCell<Vec<Rc<Tenant>>>,
 }
 
@@ -31,7 +39,11 @@ impl World {
             mode,
             resets,
             ending: Cell::new(false),
+            asleep: Cell::new(false),
             no_requests: Cell::new(false),
+            answers_at_end: Cell::new(false),
+            lost_invalidations: Cell::new(0),
+            abandoned: Cell::new(0),
             tenants: RefCell::default(),
         })
     }
@@ -62,6 +74,10 @@ impl World {
             match hit.kind {
                 Kind::Interrupt => self.interrupt(&hit),
                 Kind::PageResponse => self.response(&hit),
+                Kind::InvalidateRequest if hit.deed == Deed::Drop => {
+                    self.lost_invalidations
+                        .set(self.lost_invalidations.get() + 1);
+                }
                 _ if trouble::is_legal(hit.deed) => {}
                 _ => self.request(&hit),
             }
@@ -82,7 +98,10 @@ impl World {
     /// Whose request it answers is not said, but whose PASID.
     fn response(&self, hit: &Hit) {
         const INVALID_REQUEST: u8 = 1;
-        let invalid = hit.deed == Deed::Response(INVALID_REQUEST);
+        let Deed::Response(code) = hit.deed else {
+            return;
+        };
+        let invalid = code == INVALID_REQUEST;
         if !invalid {
             self.no_requests.set(true);
         }

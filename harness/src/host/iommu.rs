@@ -160,9 +160,25 @@ impl IommuDriver {
         vector
     }
 
-    /// Queues descriptors and waits until all are done. A device that does not complete an
-    /// invalidation in time is an error, for all who wait.
+    /// Queues descriptors and waits until all are done. When a device does not complete an
+    /// invalidation in time, all who wait begin again: most of them are not to blame. Some time that
+    /// is an error.
     pub async fn invalidate(&self, descriptors: &[Descriptor]) -> Result<(), DriverError> {
+        const TRIES: u32 = 4;
+        let mut tries = 1;
+        loop {
+            match self.try_invalidate(descriptors).await {
+                Err(DriverError::Invalidation { status, .. })
+                    if status == regs::ITE && tries < TRIES =>
+                {
+                    tries += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn try_invalidate(&self, descriptors: &[Descriptor]) -> Result<(), DriverError> {
         let stops = self.stop.get().count;
         self.queue(descriptors).await?;
         let number = self.waits.get().wrapping_add(1);
@@ -186,11 +202,10 @@ impl IommuDriver {
 
     /// Queues descriptors, as soon as there is room, and lets the IOMMU have them.
     pub async fn queue(&self, descriptors: &[Descriptor]) -> Result<(), DriverError> {
-        let stops = self.stop.get().count;
-        self.check(stops)?;
+        self.usable()?;
         for descriptor in descriptors {
             while (self.tail.get() + WIDE) % QUEUE_BYTES == self.host.iommu_read64(regs::IQH) {
-                self.check(stops)?;
+                self.usable()?;
                 self.host.sleep(FULL_QUEUE_POLL).await;
             }
             let words = descriptor.encode().map(u64::to_le);
@@ -200,7 +215,21 @@ impl IommuDriver {
             self.host.iommu_write64(regs::IQT, self.tail.get());
         }
         self.notice_stop();
-        self.check(stops)
+        self.usable()
+    }
+
+    /// An error if the queue takes nothing any more. A device's failure does not last.
+    fn usable(&self) -> Result<(), DriverError> {
+        let Stop {
+            count,
+            status,
+            record,
+        } = self.stop.get();
+        match (self.retired.get(), count > 0 && status & regs::IQE != 0) {
+            (true, _) => Err(DriverError::Retired),
+            (false, true) => Err(DriverError::Invalidation { status, record }),
+            (false, false) => Ok(()),
+        }
     }
 
     /// An error if the queue has stopped since it had done so `stops` times.
@@ -247,6 +276,11 @@ impl IommuDriver {
             host: self.host.clone(),
             queue,
         })
+    }
+
+    /// How often the invalidation queue has stopped, for a device's failure or another.
+    pub fn stops(&self) -> u64 {
+        self.stop.get().count
     }
 
     /// Takes fault records whenever the fault event comes.

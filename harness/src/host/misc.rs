@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use siov_firmware::regs;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Mutex, Notify, mpsc};
 
 use super::{Driver, DriverError};
 use crate::dsa::SoftwareError;
@@ -19,6 +19,8 @@ use crate::pcie::MsiVector;
 #[derive(Debug, Default)]
 pub(super) struct Misc {
     command: Notify,
+    /// Held while an interrupt is being served.
+    pub service: Mutex<()>,
     owners: RefCell<BTreeMap<u16, mpsc::UnboundedSender<SoftwareError>>>,
     unowned: RefCell<Vec<SoftwareError>>,
     halted: Cell<bool>,
@@ -67,6 +69,7 @@ impl Driver {
         let mut seen = 0;
         loop {
             seen = vector.wait(seen).await.count;
+            let _busy = self.misc.service.lock().await;
             let cause = self.registers.read32(regs::SIOV_INTCAUSE_OFFSET).await?;
             self.registers.write32(regs::SIOV_INTCAUSE_OFFSET, cause);
             if cause & regs::SIOV_INTCAUSE_HALT_MASK != 0 {

@@ -194,6 +194,12 @@ impl Driver {
         self.iommu.take_faults()
     }
 
+    /// How often the IOMMU's invalidation queue has stopped: for each invalidation that the device
+    /// has not completed in time, or for several at once.
+    pub fn invalidation_stops(&self) -> u64 {
+        self.iommu.stops()
+    }
+
     /// Whether the IOMMU has blocked some that it had no room to record.
     pub fn faults_lost(&self) -> bool {
         self.iommu.faults_lost()

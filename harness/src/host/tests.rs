@@ -35,6 +35,8 @@ struct Script {
     received: Vec<(Cycle, Message)>,
     /// Invalidations are not completed.
     mute: bool,
+    /// So many of them do not even arrive.
+    lost: u32,
 }
 
 /// The RTL, which never sees an ATS message: the script takes them.
@@ -51,7 +53,10 @@ impl Endpoint for Scripted {
         };
         let script = &mut *self.script.borrow_mut();
         script.received.push((ready_at, message));
-        if message.code == Message::INVALIDATE_REQUEST && !script.mute {
+        let invalidation = message.code == Message::INVALIDATE_REQUEST;
+        if invalidation && script.lost > 0 {
+            script.lost -= 1;
+        } else if invalidation && !script.mute {
             let header = [1, 1 << message.tag.raw()];
             let completion = device_message(Message::INVALIDATE_COMPLETION, header);
             script.to_send.push_back(encoded(&completion));
@@ -344,6 +349,33 @@ fn more_invalidations_than_the_queue_holds_are_all_done() {
             setup.driver.unmap(&setup.space, from, bytes).await.unwrap();
         }
         assert_eq!(setup.invalidations(), 16 * 34);
+    });
+}
+
+#[test]
+fn invalidation_that_is_lost_is_tried_again() {
+    with_setup(async |setup| {
+        setup.script.borrow_mut().lost = 1;
+
+        let result = setup.driver.unmap(&setup.space, PAGE, 0x1000).await;
+
+        result.unwrap();
+        assert_eq!(setup.invalidations(), 2);
+        assert_eq!(setup.driver.invalidation_stops(), 1);
+    });
+}
+
+#[test]
+fn function_in_d3hot_has_no_registers_until_it_wakes() {
+    with_setup(async |setup| {
+        let register = setup.driver.info().bar(0).unwrap().address;
+        let version = setup.host.read32(register).await.unwrap();
+
+        let asleep = setup.driver.sleep_in_d3hot().await.unwrap();
+
+        assert!(setup.host.read32(register).await.is_err());
+        asleep.wake().await.unwrap();
+        assert_eq!(setup.host.read32(register).await.unwrap(), version);
     });
 }
 

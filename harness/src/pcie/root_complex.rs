@@ -161,7 +161,7 @@ impl RootComplex {
         );
         self.faults = Some(faults);
         if let Some(checker) = &mut self.checker {
-            lost.into_iter().for_each(|tag| checker.excuse(tag));
+            lost.into_iter().for_each(|tag| checker.lose(tag));
         }
         for outgoing in &sent {
             let Outgoing {
@@ -250,12 +250,12 @@ impl RootComplex {
         }
     }
 
-    /// A device TLP that is not handled: nothing is said of its tag any more.
+    /// A device TLP that is not handled: if it is a request, no completion comes.
     fn lost(&mut self, words: &[u32]) {
         if let (Ok(Tlp::MemRead { request }), Some(checker)) =
             (TlpRef::decode(words), &mut self.checker)
         {
-            checker.excuse(request.tag);
+            checker.lose(request.tag);
         }
     }
 

@@ -464,6 +464,21 @@ CASE(request_without_completion_times_out) {
   CHECK(b.unexpected == 1 && b.requests.size() == 32 && b.requests.back().tag == r.tag);
 }
 
+CASE(tag_rests_on_when_a_completion_does_not_fit) {
+  AtcBench& b = room();
+  b.look_up(lookup(0x50));
+  const Request r = b.next(b.requests);
+  b.next(b.wakes);
+  Tlp wrong = b.translation(r, b.entry(leaf_at(0x50, 1), 0x50, 0, true, true, false));
+  wrong.hdr[0] ^= 6;  // Length: of a read
+  b.completions.push_back(wrong);
+  b.run(20);
+
+  b.look_up(lookup(0x51));
+
+  CHECK(b.unexpected == 1 && b.next(b.requests).tag != r.tag);
+}
+
 CASE(tag_comes_back_after_sixteen_timeouts) {
   AtcBench& b = room();
   b.look_up(lookup(0x50));

@@ -149,6 +149,7 @@ module siov_atc_bench import siov_pkg::*; (
     .forget_valid_i (forget_valid_i),
     .forget_job_i   (forget_job_i),
     .epoch_busy_i   (epoch_busy_i),
+    .epoch_o        (),
     .drop_valid_i   (drop_valid_i),
     .drop_adi_i     (drop_adi_i),
     .cpl_valid_i    (cpl_valid_i),

@@ -387,6 +387,34 @@ CASE(hit_whose_job_waits_for_another_page_keeps_no_epoch_busy) {
   CHECK(b.atc.lookups.size() == 4);
 }
 
+CASE(without_ats_work_is_of_the_epoch_it_begins_in) {
+  for (uint32_t epoch : {0u, 1u}) {
+    DmaBench b;
+    b.reset();
+    b.around.records = 100;
+    b.top.epoch_i = epoch;
+    b.to_do.push_back(job(0, 64));
+    while (b.reads_sent == 0) b.clock();
+    CHECK(b.top.epoch_busy_o == 1u << epoch);
+
+    // What is in flight stays what it was.
+    b.top.epoch_i = !epoch;
+    b.clock();
+    CHECK(b.top.epoch_busy_o == 1u << epoch);
+
+    // Its record comes later.
+    while (b.top.epoch_busy_o & 1u << epoch) b.clock();
+    uint32_t record = 0;
+    for (int i = 0; i < 100; ++i) {
+      record |= b.top.epoch_busy_o;
+      b.clock();
+    }
+    CHECK(record == 1u << !epoch);
+    b.run();
+    CHECK(b.top.epoch_busy_o == 0);
+  }
+}
+
 // ---- All together
 
 namespace translation {

@@ -94,6 +94,7 @@ module siov_dma_bench import siov_pkg::*; (
   output logic         forget_valid_o,
   output logic [7:0]   forget_job_o,
   output logic [1:0]   epoch_busy_o,
+  input  logic         epoch_i,
 
   input  logic         cpl_valid_i,
   input  tlp_beat_t    cpl_i,
@@ -225,6 +226,7 @@ module siov_dma_bench import siov_pkg::*; (
     .forget_valid_o   (forget_valid_o),
     .forget_job_o     (forget_job_o),
     .epoch_busy_o     (epoch_busy_o),
+    .epoch_i          (epoch_i),
     .cpl_valid_i      (cpl_valid_i),
     .cpl_i            (cpl_i),
     .err_o            (),

@@ -231,6 +231,13 @@ static TABLE: &[Row] = &[
         "out_valid && (!lost || MUTANT) && (out.note.silent",
     ),
     row(
+        &ATC,
+        "tag_rests_on_when_a_completion_does_not_fit",
+        "atc/siov_atc_cpl.sv",
+        "= valid_q && ours && fits;",
+        "= valid_q && ours && (fits || (MUTANT && tr_late_i));",
+    ),
+    row(
         &IRQ,
         "masked_msix_interrupt_is_sent_once_when_unmasked",
         "irq/siov_irq_msix.sv",

@@ -173,6 +173,7 @@ bench! { dma DMA:
     record_that_has_not_begun_when_halt_comes_is_lost_without_a_word
     in_halt_nothing_is_read_or_looked_up
     in_halt_an_epoch_ends_with_the_last_read_in_flight
+    without_ats_work_is_of_the_epoch_it_begins_in
 }
 
 bench! { front FRONT:
@@ -277,6 +278,7 @@ bench! { atc ATC:
     completion_that_does_not_fit_is_unexpected
     completions_of_reads_are_not_for_this_room
     request_without_completion_times_out
+    tag_rests_on_when_a_completion_does_not_fit
     tag_comes_back_after_sixteen_timeouts
     timeout_can_be_disabled
     invalidation_drops_what_it_names

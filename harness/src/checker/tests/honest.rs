@@ -101,7 +101,7 @@ fn interrupt_may_come_alone_if_the_device_may_not_write_the_record() {
                     ..translation_request(2)
                 },
             })?;
-            port.checker.excuse(Tag::new(2));
+            port.checker.lose(Tag::new(2));
             Ok(())
         },
     ];
@@ -286,4 +286,63 @@ fn host_may_answer_page_requests_that_the_device_has_given_up() {
     port.host(&response(FAILURE)).unwrap();
 
     assert_eq!(port.host(&response(1)), Ok(()));
+}
+
+/// The invalidation of `PAGE` by somebody else than the IOMMU.
+fn invalidation_of_a_stranger() -> Vec<u32> {
+    let Tlp::Message { message, data } = invalidation() else {
+        unreachable!()
+    };
+    let message = Message {
+        requester: STRANGER,
+        ..message
+    };
+    words(&Tlp::Message { message, data })
+}
+
+const STRANGER: Bdf = Bdf::new(0, 9, 0);
+
+/// The device's completion of the stranger's ITag 0.
+fn invalidated_for_stranger() -> Tlp {
+    let Tlp::Message { mut message, data } = invalidated(1) else {
+        unreachable!()
+    };
+    message.header[0] = u32::from(STRANGER.raw()) << 16 | 1;
+    Tlp::Message { message, data }
+}
+
+fn note(port: &mut Port, words: &[u32]) {
+    let event = TlpEvent {
+        direction: Direction::ToDevice,
+        cycle: Cycle(port.cycle),
+        words,
+    };
+    port.checker.check(&event, true).unwrap();
+}
+
+#[test]
+fn agents_may_use_the_same_itag() {
+    let mut port = Port::ready();
+    note(&mut port, &invalidation_of_a_stranger());
+
+    let mut honest = || -> Checked {
+        port.invalidate()?;
+        port.device(&invalidated_for_stranger())?;
+        port.device(&invalidated(1))
+    };
+
+    assert_eq!(honest(), Ok(()));
+}
+
+#[test]
+fn another_agent_is_answered_once_for_each_of_its_requests() {
+    let mut port = Port::ready();
+    note(&mut port, &invalidation_of_a_stranger());
+    note(&mut port, &invalidation_of_a_stranger());
+    port.device(&invalidated_for_stranger()).unwrap();
+    port.device(&invalidated_for_stranger()).unwrap();
+
+    let third = port.device(&invalidated_for_stranger());
+
+    assert_eq!(third.unwrap_err().rule, Rule::InvalidateCompletion);
 }

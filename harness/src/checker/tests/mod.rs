@@ -8,3 +8,4 @@ mod honest;
 mod lies;
 mod port;
 mod reports;
+mod timeouts;

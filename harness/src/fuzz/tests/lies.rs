@@ -9,7 +9,7 @@ use siov_firmware::regs;
 use super::liar::{BAR0, Liar, Lie, is_completion_interrupt, is_data, is_own_interrupt, is_record};
 use super::*;
 use crate::dsa::Status;
-use crate::pcie::tlp::{CompletionStatus, PasidPrefix, Tlp, TlpRef};
+use crate::pcie::tlp::{CompletionStatus, Message, PasidPrefix, Tlp, TlpRef};
 use crate::pcie::{Bdf, Pasid};
 
 /// What is found out about a device that lies, without faults or resets that could excuse it.
@@ -397,6 +397,154 @@ fn answer_that_is_missing() {
     let found = found(once(is_refusal, |_| vec![]));
 
     assert_says(&found, "no answer");
+}
+
+fn is_page_request(tlp: &Tlp) -> bool {
+    matches!(tlp, Tlp::Message { message, .. } if message.code == Message::PAGE_REQUEST)
+}
+
+fn is_invalidate_completion(tlp: &Tlp) -> bool {
+    matches!(tlp, Tlp::Message { message, .. } if message.code == Message::INVALIDATE_COMPLETION)
+}
+
+#[test]
+fn group_index_that_is_used_twice_before_its_response() {
+    let lie = once(is_page_request, |tlp| vec![tlp.clone(), tlp]);
+
+    let found = found_in(&quiet(7, Translation::Pri), lie);
+
+    assert_says(&found, "`pri-index`");
+}
+
+#[test]
+fn page_request_that_outlives_a_function_level_reset() {
+    /// Says its last page request again some answers after it was reset.
+    #[derive(Default)]
+    struct Undead {
+        last: Option<Tlp>,
+        answers: Option<u32>,
+    }
+    impl Lie for Undead {
+        fn says(&mut self, tlp: Tlp, _: Option<u64>) -> Vec<Tlp> {
+            if is_page_request(&tlp) {
+                self.last = Some(tlp.clone());
+            }
+            let mut said = vec![tlp];
+            if let Some(answers) = &mut self.answers
+                && matches!(said[0], Tlp::Completion { .. })
+            {
+                *answers += 1;
+                if *answers == 4 {
+                    said.extend(self.last.take());
+                }
+            }
+            said
+        }
+
+        fn hears(&mut self, tlp: &TlpRef<'_>) -> bool {
+            const DEVICE_CONTROL: u16 = 0x48;
+            const INITIATE: u32 = 1 << 15;
+            if let Tlp::ConfigWrite { request, data } = tlp
+                && request.register == DEVICE_CONTROL
+                && data & INITIATE != 0
+            {
+                self.answers = Some(0);
+            }
+            true
+        }
+    }
+    // Several lives: not each ends so.
+    let options = Options {
+        tlps: 120_000,
+        resets: true,
+        ..quiet(7, Translation::Pri)
+    };
+
+    let found = found_in(&options, Undead::default());
+
+    assert_says(&found, "the device broke rule");
+}
+
+#[test]
+fn invalidation_that_is_not_completed() {
+    let to_iommu = |tlp: &Tlp| is_invalidate_completion(tlp) && !answers_a_stranger(tlp);
+
+    let found = found_in(&quiet(7, Translation::Ats), once(to_iommu, |_| vec![]));
+
+    assert_says(&found, "not completed in time 1 times, but 0 were lost");
+}
+
+/// Whether it answers another agent than the IOMMU.
+fn answers_a_stranger(tlp: &Tlp) -> bool {
+    matches!(tlp, Tlp::Message { message, .. }
+        if is_invalidate_completion(tlp) && message.header[0] >> 16 != 0)
+}
+
+#[test]
+fn invalidation_of_another_agent_that_is_not_completed() {
+    let mut lie = once(answers_a_stranger, |_| vec![]);
+    // The ITag may be used again meanwhile, and be completed then.
+    lie.times = 1_000;
+
+    assert_says(&found(lie), "no completion");
+}
+
+#[test]
+fn invalidation_of_another_agent_that_is_completed_too_often() {
+    let mut lie = once(answers_a_stranger, |tlp| {
+        vec![tlp.clone(), tlp.clone(), tlp]
+    });
+    lie.times = 10;
+
+    assert_says(&found(lie), "`invalidate-completion`");
+}
+
+/// Forgets the first TLP of a kind that follows each change of power state.
+struct Forgetful<M> {
+    matches: M,
+    changed: bool,
+}
+
+fn changes_power(tlp: &TlpRef<'_>) -> bool {
+    const POWER_CONTROL: u16 = 0x94;
+    matches!(tlp, Tlp::ConfigWrite { request, .. } if request.register == POWER_CONTROL)
+}
+
+impl<M: Fn(&Tlp) -> bool> Lie for Forgetful<M> {
+    fn says(&mut self, tlp: Tlp, _: Option<u64>) -> Vec<Tlp> {
+        match self.changed && (self.matches)(&tlp) {
+            true => {
+                self.changed = false;
+                vec![]
+            }
+            false => vec![tlp],
+        }
+    }
+
+    fn hears(&mut self, tlp: &TlpRef<'_>) -> bool {
+        self.changed |= changes_power(tlp);
+        true
+    }
+}
+
+fn forgets(matches: impl Fn(&Tlp) -> bool + 'static) -> String {
+    found(Forgetful {
+        matches,
+        changed: false,
+    })
+}
+
+#[test]
+fn data_that_is_lost_in_d3hot() {
+    assert_says(&forgets(is_data), "wrong data");
+}
+
+#[test]
+fn interrupt_that_is_lost_in_d3hot() {
+    assert_says(
+        &forgets(is_completion_interrupt),
+        "completion interrupts came",
+    );
 }
 
 #[test]
