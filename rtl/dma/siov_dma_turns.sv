@@ -92,7 +92,7 @@ module siov_dma_turns import siov_pkg::*, siov_dma_pkg::*; (
   always_comb begin
     src_page = '0;
     dst_page = '0;
-    if (row_valid && fn_i.ats_en) begin
+    if (row_valid) begin
       src_page = '{
         job:     row_job,
         operand: OperandSrc,

@@ -60,6 +60,7 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
   enum Sent { kData, kRecord, kEntry, kMessage };
   std::deque<Sent> sent;
   bool halt = false;
+  bool ats_ends = false;  // look-ups that have begun are still answered
 
   void reset() {
     top.rst_ni = 0;
@@ -150,7 +151,7 @@ class DmaBench : public siov::bench::Clocked<Vsiov_dma_bench> {
     top.ext_tag_i = around.ext_tag;
     top.relaxed_i = around.relaxed;
     top.halt_i = halt;
-    top.ats_en_i = around.ats;
+    top.ats_en_i = around.ats && !ats_ends;
     if (around.ats) atc.drive(top);
 
     top.job_valid_i = 0;

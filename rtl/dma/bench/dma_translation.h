@@ -88,6 +88,20 @@ CASE(each_copy_looks_up_both_its_pages) { count_lookups(false, 2); }
 
 CASE(each_fill_looks_up_its_page) { count_lookups(true, 1); }
 
+CASE(copy_looks_up_its_second_page_though_ats_was_disabled_after_the_first) {
+  using namespace translation;
+  DmaBench& b = room();
+  const Job j = move(9, 1);
+  b.to_do.push_back(j);
+  while (b.atc.lookups.empty()) b.clock();
+  b.ats_ends = true;
+  b.clock();
+  CHECK(b.atc.lookups.size() == 2);
+  const Lookup& l = b.atc.lookups[1];
+  CHECK(l.job == 9 && l.operand == MockAtc::kDst && l.page == j.dst >> 12, "page %lx of job %u",
+        l.page, l.job);
+}
+
 // ---- Waits
 
 CASE(job_waits_for_its_page_without_asking_again_and_goes_on_after_the_wake) {

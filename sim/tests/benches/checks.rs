@@ -176,6 +176,13 @@ static TABLE: &[Row] = &[
     ),
     row(
         &DMA,
+        "copy_looks_up_its_second_page_though_ats_was_disabled_after_the_first",
+        "dma/siov_dma_turns.sv",
+        "if (row_valid) begin",
+        "if (row_valid && (fn_i.ats_en || !MUTANT)) begin",
+    ),
+    row(
+        &DMA,
         "hits_of_two_epochs_are_not_used_and_looked_up_again",
         "dma/siov_dma_xlat.sv",
         "else if (first_rsp.epoch != lk_rsp_i.epoch)",

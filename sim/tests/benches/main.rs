@@ -147,6 +147,7 @@ bench! { dma DMA:
     moves_of_64_bytes_keep_all_tags_busy
     each_copy_looks_up_both_its_pages
     each_fill_looks_up_its_page
+    copy_looks_up_its_second_page_though_ats_was_disabled_after_the_first
     job_waits_for_its_page_without_asking_again_and_goes_on_after_the_wake
     job_that_waits_for_both_pages_needs_both_wakes
     job_may_have_to_wait_again_after_its_wake
