@@ -65,8 +65,6 @@ pub async fn live(
 ) -> Result<Obituary, FuzzError> {
     let stream = |n| Dice::new(plan.seed, (plan.number + 1) * STREAMS + n);
     let world = World::new(host, plan.mode, plan.resets);
-    let death = draw_death(stream(3), plan.resets);
-    world.answers_at_end.set(death == Death::FunctionLevelReset);
     let driver = bring_up(&world, estates, &stream).await?;
     let tenants = world.tenants();
     let work = try_join_all(tenants.iter().map(|tenant| tenant.work(&world)));
@@ -76,7 +74,7 @@ pub async fn live(
         let conductor = conduct(&world, tally, stream(1), plan.until);
         let noise = noise::make(&driver, tally, stream(2), plan.faults, &world);
         let (_, (), noise) = try_join3(owners, conductor, noise).await?;
-        die(&world, &driver, tally, death).await?;
+        die(&world, &driver, tally, draw_death(stream(3), plan.resets)).await?;
         Ok(noise)
     };
     let (_, noise) = tokio::select! {
@@ -191,7 +189,7 @@ fn draw_death(mut dice: Dice, resets: bool) -> Death {
 
 /// Ends the life while tenants still work.
 async fn die(world: &World, driver: &Driver, tally: &Tally, death: Death) -> Result<(), FuzzError> {
-    /// Until the noise is, and before an FLR page requests.
+    /// Until the noise is. Page requests are open as they come.
     const ANSWERED: u64 = 5_000;
     const LONG: u64 = 50_000;
     let (host, tenants) = (&world.host, world.tenants());

@@ -459,7 +459,6 @@ impl Tenant {
         const NEVER: u64 = 1 << 40;
         let mut dice = self.dice();
         let delay = match self.answers.get() {
-            _ if world.ending.get() && world.answers_at_end.get() => 0,
             Answers::Soon => dice.below(LONGEST),
             Answers::Late => LONGEST + dice.below(LATE),
             Answers::Never => NEVER,

@@ -23,8 +23,6 @@ pub struct World {
     pub asleep: Cell<bool>,
     /// A response has told the device to ask for no pages any more.
     pub no_requests: Cell<bool>,
-    /// Page requests that come in the end are answered at once.
-    pub answers_at_end: Cell<bool>,
     /// Invalidations that never reached the device.
     pub lost_invalidations: Cell<u64>,
     /// Owners of ADIs whose page requests nobody will ever answer.
@@ -41,7 +39,6 @@ impl World {
             ending: Cell::new(false),
             asleep: Cell::new(false),
             no_requests: Cell::new(false),
-            answers_at_end: Cell::new(false),
             lost_invalidations: Cell::new(0),
             abandoned: Cell::new(0),
             tenants: RefCell::default(),
