@@ -4,7 +4,7 @@
 
 /// The clock of a room, which stops while the room has nothing to do. That saves power, and most of
 /// what a simulation of an idle room costs. Nobody outside can tell: an edge is left out only if it
-/// would change nothing.
+/// would change nothing that is used.
 module siov_clk_gate #(
   /// Clocks that a room goes on for: what is in its pipelines comes to where `need_i` sees it.
   parameter int unsigned Linger = 7,
