@@ -11,6 +11,7 @@ use std::ops::RangeInclusive;
 use super::{Operation, Profile, Scenario, Vdev, Vm, Workload, check_events};
 use crate::dsa::Status;
 use crate::guest::Layout;
+use crate::pcie::Pasid;
 
 /// Largest transfer the host driver lets a queue do: 2 MiB, as Linux does by default.
 pub const MAX_TRANSFER: u32 = 1 << 21;
@@ -59,7 +60,20 @@ pub fn check(scenario: &Scenario) -> Checked {
         check_vm(&path, vm, scenario.device.profile)?;
     }
     check_events::check(scenario)?;
+    check_faults(scenario)?;
     check_device(scenario)
+}
+
+fn check_faults(scenario: &Scenario) -> Checked {
+    for (i, fault) in scenario.faults.iter().enumerate() {
+        let path = |field| format!("faults[{i}].{field}");
+        in_range(path("tag"), fault.tag.unwrap_or_default(), 0..=1023)?;
+        let pasid = fault.pasid.unwrap_or_default();
+        in_range(path("pasid"), pasid, 0..=Pasid::MAX.raw())?;
+        in_range(path("every"), fault.every, 1..=u64::MAX)?;
+        in_range(path("one_in"), fault.one_in, 1..=u64::MAX)?;
+    }
+    Ok(())
 }
 
 fn check_host(scenario: &Scenario) -> Checked {

@@ -121,6 +121,26 @@ fn text_that_is_no_number_is_refused_as_address() {
 }
 
 #[test]
+fn fault_that_no_tlp_can_match_is_refused() {
+    for (field, message) in [
+        (r#""pasid": 1048576"#, "is 1048576, expected 0 to 1048575"),
+        (r#""tag": 1024"#, "is 1024, expected 0 to 1023"),
+        (r#""every": 0"#, "is 0, expected 1 to 18446744073709551615"),
+        (r#""one_in": 0"#, "is 0, expected 1 to 18446744073709551615"),
+    ] {
+        let fault = format!(r#"{{ "faults": [{{ "on": "read", "do": "drop", {field} }}], "#);
+
+        let (path, said) = field_error(parse_with("{", &fault));
+
+        assert!(
+            field.starts_with(&format!("\"{}\"", &path["faults[0].".len()..])),
+            "{path}"
+        );
+        assert_eq!(said, message);
+    }
+}
+
+#[test]
 fn two_machines_of_one_name_are_refused() {
     let vm = MINIMAL
         .trim()
