@@ -37,7 +37,6 @@ module siov_dma_epoch import siov_pkg::*; (
 
   assign busy_o = {count_q[1] != '0, count_q[0] != '0};
 
-  // Not a property, which would sample the wide row that `ended_epoch_i` comes from each clock.
   always_ff @(posedge clk_i) begin
     if (rst_ni && ended_i) begin
       EndedHasBegun_A : assert (count_q[ended_epoch_i] != '0) else $error("more left than began");

@@ -154,22 +154,14 @@ module siov_dma_jobs import siov_pkg::*, siov_dma_pkg::*; (
       if (done) begin
         DoneHasRoom_A : assert (head_ready) else $error("more jobs done than ids");
       end
-    end
-  end
-  logic ended_open, begun_whole;
-
-  always_comb begin
-    ended_open  = 1'b1;
-    begun_whole = 1'b0;
-    if (ended_i) ended_open = count != '0;
-    if (begun_i) begun_whole = whole_q[begun_job_i];
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (rst_ni) begin
-      EndedJobIsOpen_A : assert (ended_open)
-        else $error("chunk of job %0d ended twice", ended_job_i);
-      JobIdIsFree_A : assert (!begun_whole) else $error("job id %0d in use", begun_job_i);
+      if (ended_i) begin
+        EndedJobIsOpen_A : assert (count != '0)
+          else $error("chunk of job %0d ended twice", ended_job_i);
+      end
+      if (begun_i) begin
+        JobIdIsFree_A : assert (!whole_q[begun_job_i])
+          else $error("job id %0d in use", begun_job_i);
+      end
     end
   end
 

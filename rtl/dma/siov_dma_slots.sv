@@ -123,19 +123,16 @@ module siov_dma_slots import siov_pkg::*; (
 
   // --- rules ------------------------------------------------------------------------------------
 
-  logic freed_twice;
-
-  always_comb begin
-    freed_twice = 1'b0;
-    if (free_i) freed_twice = free_read ? free_q[free_slot_i] || sent_q[free_slot_i] : used_q == '0;
-  end
-
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
       if (read_take_i) begin
         NoReadWithoutFreeTag_A : assert (any_free) else $error("slot taken, none free");
       end
-      SlotFreedOnce_A : assert (!freed_twice) else $error("slot %0d freed twice", free_slot_i);
+      if (free_i) begin
+        SlotFreedOnce_A : assert (free_read ? !free_q[free_slot_i] && !sent_q[free_slot_i]
+                                            : used_q != '0)
+          else $error("slot %0d freed twice", free_slot_i);
+      end
     end
   end
 

@@ -269,23 +269,17 @@ module siov_dma_split import siov_pkg::*, siov_dma_pkg::*; (
 
   // --- rules ------------------------------------------------------------------------------------
 
-  // Looked at in small signals: an assertion samples all that it names, each clock.
-  logic empty, crosses;
-
-  always_comb begin
-    empty   = 1'b0;
-    crosses = 1'b0;
-    if (turn_valid_i) empty = turn_i.job.len == '0;
-    if (cur_valid_q && !cur_q.dead) begin
-      crosses = 14'(job.dst[11:0]) + 14'(cur_q.left) > 14'(PageBytes) ||
-                (cur_copy && 14'(job.src[11:0]) + 14'(cur_q.left) > 14'(PageBytes));
-    end
-  end
-
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
-      TurnIsNotEmpty_A : assert (!empty) else $error("turn of no bytes");
-      TurnWithinPages_A : assert (!crosses) else $error("turn crosses a page");
+      if (turn_valid_i) begin
+        TurnIsNotEmpty_A : assert (turn_i.job.len != '0) else $error("turn of no bytes");
+      end
+      if (cur_valid_q && !cur_q.dead) begin
+        TurnWithinPages_A : assert (
+            14'(job.dst[11:0]) + 14'(cur_q.left) <= 14'(PageBytes) &&
+            (!cur_copy || 14'(job.src[11:0]) + 14'(cur_q.left) <= 14'(PageBytes)))
+          else $error("turn crosses a page");
+      end
     end
   end
 

@@ -268,26 +268,19 @@ module siov_dma_write import siov_pkg::*, siov_dma_pkg::*; (
 
   // --- rules ------------------------------------------------------------------------------------
 
-  // Looked at in small signals: an assertion samples all that it names, each clock.
-  logic msg_has_pasid, rec_askew, crosses;
-
-  always_comb begin
-    msg_has_pasid = 1'b0;
-    rec_askew     = 1'b0;
-    crosses       = 1'b0;
-    if (rec_valid_i) rec_askew = rec_i.rec.addr[4:0] != '0;
-    if (load && frame_q.sop) begin
-      msg_has_pasid = note_q.msg && frame_q.prefix_valid;
-      crosses       = 11'(frame_q.hdr[frame_q.hdr[0][29] ? 3 : 2][11:2]) +
-                      11'(frame_q.hdr[0][9:0]) > 11'd1024;
-    end
-  end
-
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
-      MessageHasNoPasid_A : assert (!msg_has_pasid) else $error("message with a PASID");
-      RecordIsAligned_A : assert (!rec_askew) else $error("record not on 32 bytes");
-      WriteWithin4KiB_A : assert (!crosses) else $error("write crosses 4 KiB");
+      if (rec_valid_i) begin
+        RecordIsAligned_A : assert (rec_i.rec.addr[4:0] == '0)
+          else $error("record not on 32 bytes");
+      end
+      if (load && frame_q.sop) begin
+        MessageHasNoPasid_A : assert (!(note_q.msg && frame_q.prefix_valid))
+          else $error("message with a PASID");
+        WriteWithin4KiB_A : assert (11'(frame_q.hdr[frame_q.hdr[0][29] ? 3 : 2][11:2]) +
+                                    11'(frame_q.hdr[0][9:0]) <= 11'd1024)
+          else $error("write crosses 4 KiB");
+      end
     end
   end
 

@@ -80,15 +80,6 @@ module siov_sched_lists import siov_pkg::*; #(
 
   // Who is in a list, for the assertions only.
   logic listed_q [MaxAdis];
-  logic append_listed, head_listed;
-
-  // Not as expressions: an assertion would sample the whole array each clock.
-  always_comb begin
-    append_listed = 1'b0;
-    head_listed   = 1'b1;
-    if (append_i) append_listed = listed_q[append_adi_i];
-    if (take_i) head_listed = listed_q[head_q[take_list_i]];
-  end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -101,10 +92,12 @@ module siov_sched_lists import siov_pkg::*; #(
 
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
-      InOneList_A : assert (!append_listed)
-        else $error("WQ %0d appended while in a list", append_adi_i);
+      if (append_i) begin
+        InOneList_A : assert (!listed_q[append_adi_i])
+          else $error("WQ %0d appended while in a list", append_adi_i);
+      end
       if (take_i) begin
-        TakeListed_A : assert (some_q[take_list_i] && head_listed)
+        TakeListed_A : assert (some_q[take_list_i] && listed_q[head_q[take_list_i]])
           else $error("taken from list %0d, which is empty", take_list_i);
       end
       if (take_i && next_valid_q) begin
